@@ -1,0 +1,23 @@
+/* The one table of options: name, type, default and words. */
+#ifndef SEGMO_CLIENT_OPTIONS_H
+#define SEGMO_CLIENT_OPTIONS_H
+
+#include "base/buf.h"
+#include "base/error.h"
+
+#include <stdint.h>
+
+typedef enum segmo__option_from {
+    SEGMO__FROM_DEFAULT, SEGMO__FROM_FILE, SEGMO__FROM_ENV, SEGMO__FROM_SET
+} segmo__option_from;
+
+/* The effective text of an option, or NULL when it has none. Name must be in the table. */
+const char *segmo__config_value(const segmo_config *config, const char *name);
+uint64_t segmo__config_number(const segmo_config *config, const char *name); /* counts, sizes and times */
+int segmo__config_flag(const segmo_config *config, const char *name);
+const char *segmo__config_file(const segmo_config *config); /* the loaded file's path, or NULL */
+int segmo__config_copy(segmo_config **out, const segmo_config *config, segmo_error **err);
+/* Reads the file again; on failure the configuration is unchanged. */
+int segmo__config_reload(segmo_config *config, segmo_error **err);
+
+#endif

@@ -1,0 +1,15 @@
+/* gzip, by libdeflate where it was built in, else by zlib. */
+#ifndef SEGMO_DELIVER_COMPRESS_H
+#define SEGMO_DELIVER_COMPRESS_H
+
+#include "base/buf.h"
+
+typedef struct segmo__gzip segmo__gzip;
+
+segmo__gzip *segmo__gzip_new(int level); /* NULL: no memory */
+void segmo__gzip_free(segmo__gzip *gzip);
+/* Replaces the content of `out`; 0 when it failed. */
+int segmo__gzip_run(segmo__gzip *gzip, segmo__slice in, segmo__buf *out);
+const char *segmo__gzip_name(void); /* "libdeflate" or "zlib" */
+
+#endif

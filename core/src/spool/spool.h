@@ -1,0 +1,127 @@
+/* The spool: a directory of append-only files where accepted messages wait.
+ *
+ *     spool.dir/
+ *       <process>/lock            held while the process lives
+ *       <process>/<number>.seg    at most 16 MiB, reserved in advance
+ *       dead/<...>.ndjson         dead letters
+ *
+ * Appending is a copy into a mapped, reserved file on the caller's thread. A keeper thread prepares the next file
+ * and syncs. Each record carries one settled state per destination in a table at the head of its file: a crash
+ * between delivery and that mark leads to a second delivery, never to a loss. A file is unlinked when every
+ * destination has settled every record in it. The spool moves bytes; it does not know what a message is.
+ */
+#ifndef SEGMO_SPOOL_SPOOL_H
+#define SEGMO_SPOOL_SPOOL_H
+
+#include "base/buf.h"
+#include "base/error.h"
+
+#include <stdint.h>
+
+#define SEGMO__SPOOL_DESTINATIONS 4
+#define SEGMO__SPOOL_FILE_SIZE    (8u << 20)
+
+typedef enum segmo__settled {
+    SEGMO__PENDING = 0, SEGMO__DELIVERED = 1, SEGMO__DEAD = 2, SEGMO__SKIPPED = 3
+} segmo__settled;
+
+typedef struct segmo__spool segmo__spool;
+
+typedef struct segmo__spool_options {
+    const char *dir;         /* NULL: memory only */
+    uint64_t max_bytes;      /* quota of pending bytes per destination */
+    uint32_t sync_ms;        /* 0: only when asked */
+    uint32_t destinations;   /* bit per configured destination */
+    uint32_t file_size;      /* 0: SEGMO__SPOOL_FILE_SIZE; tests use small ones */
+    /* 1 when a stored payload belongs to this client (its source is configured here); others are never read
+     * out, settled or unlinked. */
+    int (*mine)(void *ctx, segmo__slice payload);
+    /* Called from the thread that notices: records damaged or set aside, adopted, disk full and back. */
+    void (*notice)(void *ctx, const char *code, const char *words, uint64_t count);
+    void *ctx;
+} segmo__spool_options;
+
+/* A record's place. */
+typedef struct segmo__record_ref {
+    uint32_t file;    /* number private to this spool object, rising in reading order */
+    uint32_t ordinal; /* in the file: its row of the settled table */
+    uint32_t offset;
+    uint32_t length;  /* of the payload */
+} segmo__record_ref;
+
+int segmo__spool_open(segmo__spool **out, const segmo__spool_options *options, segmo_error **err);
+void segmo__spool_start(segmo__spool *spool); /* starts the keeper, once; called with the first message */
+/* Stops the keeper, syncs, unlinks what is settled, gives up the lock. In a forked child (`inherited`) it only
+ * forgets: nothing shared is touched. */
+void segmo__spool_close(segmo__spool *spool, int inherited);
+/* For the fork guard: hold the append lock across fork; the child closes inherited lock descriptors. */
+void segmo__spool_fork_prepare(segmo__spool *spool);
+void segmo__spool_fork_parent(segmo__spool *spool);
+void segmo__spool_fork_child(segmo__spool *spool);
+
+/* ---- any thread ---- */
+
+/* Appends a payload made of two parts; `preset[d]` other than PENDING settles a destination from the start.
+ * SEGMO_ERR_FULL when the disk has no room for another file. */
+int segmo__spool_append(segmo__spool *spool, segmo__slice payload,
+                        const uint8_t preset[SEGMO__SPOOL_DESTINATIONS], segmo_error **err);
+/* Would `bytes` more of payload go over a destination's quota? */
+int segmo__spool_over_quota(const segmo__spool *spool, unsigned destination, size_t bytes);
+/* Waits until all that was appended is on the disk. SEGMO_ERR_TIMEOUT, SEGMO_ERR_IO. */
+int segmo__spool_sync(segmo__spool *spool, uint32_t timeout_ms, segmo_error **err);
+/* Waits until no configured destination is over quota and the disk has room. */
+int segmo__spool_wait_room(segmo__spool *spool, uint32_t timeout_ms, segmo_error **err);
+
+typedef struct segmo__spool_counts {
+    uint64_t appended_records, appended_bytes; /* by this process */
+    uint64_t pending_records[SEGMO__SPOOL_DESTINATIONS]; /* mine, adopted included */
+    uint64_t pending_bytes[SEGMO__SPOOL_DESTINATIONS];
+    uint64_t files, file_bytes, adopted_records, damaged_records, damaged_bytes;
+    int disk_full;
+} segmo__spool_counts;
+void segmo__spool_count(const segmo__spool *spool, segmo__spool_counts *out);
+
+/* ---- the worker's thread ---- */
+
+/* Takes over directories whose owners are gone; their records are read before own ones when this happens at open.
+ * Returns how many records it adopted. Called at open and now and then by the worker. */
+uint64_t segmo__spool_adopt(segmo__spool *spool);
+
+/* A reader for one destination that hands out pending records, oldest first, each once. */
+typedef struct segmo__spool_cursor segmo__spool_cursor;
+int segmo__spool_cursor_open(segmo__spool_cursor **out, segmo__spool *spool, unsigned destination,
+                             segmo_error **err);
+void segmo__spool_cursor_free(segmo__spool_cursor *cursor);
+/* 1 and a record (payload valid until the next call), 0 when nothing is left to read now. */
+int segmo__spool_next(segmo__spool_cursor *cursor, segmo__record_ref *ref, segmo__slice *payload);
+
+/* Reads a record again, appending its payload to `out`. Fails with SEGMO_ERR_IO. */
+int segmo__spool_read(segmo__spool *spool, const segmo__record_ref *ref, segmo__buf *out,
+                      segmo_error **err);
+
+/* Marks a record as settled for a destination, in memory; segmo__spool_commit() writes what was marked since the
+ * last commit and unlinks finished files. */
+void segmo__spool_settle(segmo__spool *spool, const segmo__record_ref *ref, unsigned destination,
+                         segmo__settled state);
+int segmo__spool_commit(segmo__spool *spool, segmo_error **err);
+
+/* ---- from outside, without a client ---- */
+
+/* Calls `each` for every whole record below `dir`, of live and dead processes alike; changes nothing. */
+typedef struct segmo__spool_sight {
+    const char *process; /* directory's name */
+    int alive;
+    const char *file;
+    const uint8_t *settled; /* per destination */
+    segmo__slice payload;
+} segmo__spool_sight;
+int segmo__spool_look(const char *dir, int (*each)(void *ctx, const segmo__spool_sight *sight), void *ctx,
+                      segmo_error **err);
+/* Writes payloads as the directory of a process that has just died, to be adopted. `next` hands out one payload
+ * with its preset states per call, 0 at the end. Nothing appears unless all could be written. */
+int segmo__spool_plant(const char *dir,
+                       int (*next)(void *ctx, segmo__slice *payload,
+                                   uint8_t preset[SEGMO__SPOOL_DESTINATIONS]),
+                       void *ctx, segmo_error **err);
+
+#endif
