@@ -468,6 +468,27 @@ int segmo_transform(const segmo_config *config, const char *source, const char *
                     const char *json, size_t json_len, char **out, size_t *out_len,
                     segmo_error **err);
 
+/** As segmo_client_explain(), for a configuration instead of a client.
+ *
+ * `*out` is freed with segmo_free(). Fails as segmo_transform().
+ *
+ * @thread any
+ * @since 0.1
+ */
+int segmo_explain(const segmo_config *config, const char *source, const char *json, size_t json_len,
+                  char **out, size_t *out_len, segmo_error **err);
+
+/** What segmo_client_import_streams() would accept for a Streams payload, as JSON:
+ * {"messages": [...], "skipped": {reason: n}, "rejected": [{"index", "field", "reason"}]}. Stores nothing.
+ *
+ * `*out` is freed with segmo_free(). Fails with SEGMO_ERR_JSON or SEGMO_ERR_INVALID.
+ *
+ * @thread any
+ * @since 0.1
+ */
+int segmo_convert_streams(const segmo_config *config, const char *json, size_t json_len, char **out,
+                          size_t *out_len, segmo_error **err);
+
 /** What the spool directory of a configuration holds, as JSON: processes (alive or not), files, bytes,
  * records per destination and state, oldest age, damaged records, dead letters. Changes nothing.
  *
