@@ -18,11 +18,14 @@ typedef struct segmo__file {
     size_t size;
 } segmo__file;
 
-/* Creates `path` (0600, must not exist) with `size` bytes reserved. `path` NULL: an unnamed file in memory.
- * Fails with -ENOSPC when the disk has no room. The mapping's pages are touched when `prefault`. */
-int segmo__file_create(segmo__file *out, const char *path, size_t size, int prefault);
+/* Creates `path` (0600, must not exist) with `size` zeroed bytes reserved. `path` NULL: an unnamed file in
+ * memory. Fails with -ENOSPC when the disk has no room; then no file is left behind. */
+int segmo__file_create(segmo__file *out, const char *path, size_t size);
 int segmo__file_open(segmo__file *out, const char *path, int writable); /* never mapped */
-void segmo__file_unmap(segmo__file *file);                              /* keeps the descriptor */
+/* Makes a mapping's pages ready, so that storing into them does not enter the kernel. Changes no byte; any
+ * thread, beside stores. Does nothing for a written file. */
+void segmo__file_prefault(segmo__file *file, uint64_t offset, uint64_t len);
+void segmo__file_unmap(segmo__file *file); /* keeps the descriptor */
 void segmo__file_close(segmo__file *file);
 
 /* Stores bytes inside the size that was reserved; visible to segmo__file_read() at once. */
@@ -43,24 +46,27 @@ int segmo__file_unlink(const char *path);
 int segmo__file_rmdir(const char *path);
 int segmo__file_rename(const char *from, const char *to);
 int segmo__file_sync_dir(const char *path);
-int64_t segmo__file_size(const char *path);  /* or -errno */
+int64_t segmo__file_size(const char *path);     /* or -errno */
 int64_t segmo__file_mtime_ns(const char *path); /* or -errno */
-/* Whole small file into a NUL terminated string that the caller frees with segmo__free(). */
+/* Whole small file into a NUL terminated string that the caller frees with segmo__free(). -EFBIG over `max`. */
 int segmo__file_slurp(const char *path, size_t max, char **out, size_t *out_len);
 /* Replaces a small file at once: written beside it, synced, renamed. */
 int segmo__file_replace(const char *path, const void *bytes, size_t len);
-/* Names in a directory, sorted, without "." and ".."; calls `each` until it answers non-zero. */
+/* Names in a directory, sorted, without "." and ".."; calls `each` until it answers non-zero, and returns that
+ * answer (else 0, or -errno when the directory cannot be read). */
 int segmo__file_list(const char *path, int (*each)(void *ctx, const char *name), void *ctx);
 
 /* Creates and locks `path`; the lock ends with the descriptor or the process. -EWOULDBLOCK: held. */
 int segmo__file_lock(int *fd, const char *path, int create);
+int segmo__file_locked(const char *path); /* 1 while somebody holds that lock, 0 when not, or -errno */
 void segmo__file_close_fd(int fd);
 
 /* Words for an operator: owner, mode and the remedy for a path that cannot be used. */
 void segmo__file_describe(const char *path, int code, char *out, size_t out_size);
 
 /* Test point: sees each call before it is made; a non-zero answer -errno is returned instead of making it.
- * `*len` may be shortened (a torn write). NULL in production. */
+ * `*len` may be shortened (a torn write). `path` or `fd` (-1: none) tells the file. Set it before threads start.
+ * Not there in release builds. */
 typedef enum segmo__file_op {
     SEGMO__FILE_CREATE, SEGMO__FILE_OPEN, SEGMO__FILE_STORE, SEGMO__FILE_PUBLISH, SEGMO__FILE_READ,
     SEGMO__FILE_SYNC, SEGMO__FILE_TRUNCATE, SEGMO__FILE_APPEND, SEGMO__FILE_MKDIR, SEGMO__FILE_UNLINK,
@@ -68,6 +74,16 @@ typedef enum segmo__file_op {
 } segmo__file_op;
 typedef int (*segmo__file_hook_fn)(void *ctx, segmo__file_op op, const char *path, int fd,
                                    uint64_t offset, size_t *len);
-void segmo__file_hook(segmo__file_hook_fn hook, void *ctx);
+#ifdef SEGMO_FAULTS
+void segmo__file_hook(segmo__file_hook_fn hook, void *ctx); /* NULL: none */
+int segmo__file_ask(segmo__file_op op, const char *path, int fd, uint64_t offset, size_t *len);
+#else
+static inline int segmo__file_ask(segmo__file_op op, const char *path, int fd, uint64_t offset,
+                                  size_t *len)
+{
+    (void)op, (void)path, (void)fd, (void)offset, (void)len;
+    return 0;
+}
+#endif
 
 #endif

@@ -1,7 +1,8 @@
 /* A framed record: magic u16 | version u8 | flags u8 | length u32 | crc32c u32 | payload, little-endian.
  *
- * Records start at multiples of 8. The first magic byte is never part of valid UTF-8, and payloads are an index of
- * ours and checked JSON, so a search for the next record after damage cannot be led astray by a message.
+ * The checksum covers the first 8 bytes and the payload. The first magic byte is never part of valid UTF-8, and
+ * payloads are an index of ours and checked JSON, so a search for the next record after damage is hardly ever led
+ * astray by a message; where it is, the checksum tells.
  */
 #ifndef SEGMO_SPOOL_RECORD_H
 #define SEGMO_SPOOL_RECORD_H
@@ -12,17 +13,14 @@
 #define SEGMO__RECORD_HEADER  12
 #define SEGMO__RECORD_VERSION 1
 
-/* Bytes that a record of `payload_len` takes in a file, padding included. */
-static inline size_t segmo__record_size(size_t payload_len)
-{
-    return (SEGMO__RECORD_HEADER + payload_len + 7) & ~(size_t)7;
-}
-
 void segmo__record_header(unsigned char out[SEGMO__RECORD_HEADER], const void *payload, size_t len);
+
+/* The header's first 4 bytes as segmo__file_publish() wants them: stored last, they make the record visible. */
+uint32_t segmo__record_word(const unsigned char header[SEGMO__RECORD_HEADER]);
 
 typedef enum segmo__record_state {
     SEGMO__RECORD_WHOLE,   /* header and checksum fit */
-    SEGMO__RECORD_NONE,    /* zeros: nothing was written here */
+    SEGMO__RECORD_NONE,    /* the first 4 bytes are zero: nothing was made visible here */
     SEGMO__RECORD_SHORT,   /* may go on behind `len`: ask again with more bytes */
     SEGMO__RECORD_DAMAGED  /* anything else */
 } segmo__record_state;

@@ -44,8 +44,7 @@ typedef struct segmo__spool_options {
 /* A record's place. */
 typedef struct segmo__record_ref {
     uint32_t file;    /* number private to this spool object, rising in reading order */
-    uint32_t ordinal; /* in the file: its row of the settled table */
-    uint32_t offset;
+    uint32_t offset; /* in the file */
     uint32_t length;  /* of the payload */
 } segmo__record_ref;
 

@@ -1,0 +1,336 @@
+/* Bytes of files: created with their space reserved, stored, read, synced; and text files that only
+ * grow.
+ *
+ * A mapping is used only where reserved blocks can be trusted under it. Elsewhere (copy on write,
+ * networks) a store into a mapping could meet a full disk as SIGBUS, so the bytes are written
+ * there.
+ */
+#include "base/file.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+#ifndef XFS_SUPER_MAGIC
+#define XFS_SUPER_MAGIC 0x58465342
+#endif
+
+#define PAGE 4096u
+
+#ifdef SEGMO_FAULTS
+static segmo__file_hook_fn hook_fn;
+static void *hook_ctx;
+
+void segmo__file_hook(segmo__file_hook_fn hook, void *ctx)
+{
+    hook_ctx = ctx;
+    hook_fn = hook;
+}
+
+int segmo__file_ask(segmo__file_op op, const char *path, int fd, uint64_t offset, size_t *len)
+{
+    size_t unused = 0;
+
+    return hook_fn ? hook_fn(hook_ctx, op, path, fd, offset, len ? len : &unused) : 0;
+}
+#endif
+
+/* Growing over the process's file size limit would raise SIGXFSZ, which kills the host. */
+static int check_size_limit(uint64_t size)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
+        size > limit.rlim_cur)
+        return -EFBIG;
+    return 0;
+}
+
+/* Reserving is undone and begun again by every signal on some file systems, so none is let in. */
+static int reserve(int fd, size_t size)
+{
+    sigset_t all, old;
+    int code;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    code = fallocate(fd, 0, 0, (off_t)size) == 0 ? 0 : -errno;
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    return code;
+}
+
+static int keeps_reserved_blocks(int fd)
+{
+    struct statfs info;
+
+    if (fstatfs(fd, &info) != 0)
+        return 0;
+    return info.f_type == EXT4_SUPER_MAGIC || info.f_type == XFS_SUPER_MAGIC ||
+           info.f_type == TMPFS_MAGIC;
+}
+
+static int open_new(const char *path)
+{
+    int fd = path ? open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600)
+                  : memfd_create("segmo", MFD_CLOEXEC);
+
+    if (fd < 0)
+        return -errno;
+    return fchmod(fd, 0600) == 0 ? fd : (close(fd), -EPERM);
+}
+
+/* Reserves and, where that can be trusted, maps. */
+static int give_room(segmo__file *file, size_t size)
+{
+    int code = reserve(file->fd, size);
+    void *map;
+
+    if (code == -EOPNOTSUPP || code == -ENOSYS)
+        return ftruncate(file->fd, (off_t)size) == 0 ? 0 : -errno;
+    if (code != 0 || !keeps_reserved_blocks(file->fd))
+        return code;
+    map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, file->fd, 0);
+    if (map == MAP_FAILED)
+        return 0; /* out of address space: writing works as well */
+    file->map = map;
+    return 0;
+}
+
+int segmo__file_create(segmo__file *out, const char *path, size_t size)
+{
+    int code = segmo__file_ask(SEGMO__FILE_CREATE, path, -1, 0, &size);
+
+    *out = (segmo__file){.fd = -1, .size = size};
+    if (code == 0)
+        code = check_size_limit(size);
+    if (code != 0)
+        return code;
+    out->fd = open_new(path);
+    if (out->fd < 0)
+        return out->fd;
+    code = give_room(out, size);
+    if (code != 0) {
+        if (path)
+            unlink(path);
+        segmo__file_close(out);
+    }
+    return code;
+}
+
+int segmo__file_open(segmo__file *out, const char *path, int writable)
+{
+    int code = segmo__file_ask(SEGMO__FILE_OPEN, path, -1, 0, NULL);
+    struct stat info;
+
+    *out = (segmo__file){.fd = -1};
+    if (code != 0)
+        return code;
+    out->fd = open(path, (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NONBLOCK);
+    if (out->fd < 0)
+        return -errno;
+    if (fstat(out->fd, &info) != 0)
+        code = -errno;
+    else if (!S_ISREG(info.st_mode))
+        code = -EINVAL;
+    else
+        out->size = (size_t)info.st_size;
+    if (code != 0)
+        segmo__file_close(out);
+    return code;
+}
+
+/* Before Linux 5.14: adds nothing to one byte of each page. */
+static void touch(char *from, size_t len)
+{
+    for (size_t at = 0; at < len; at += PAGE)
+        __atomic_fetch_or(from + at, 0, __ATOMIC_RELAXED);
+}
+
+void segmo__file_prefault(segmo__file *file, uint64_t offset, uint64_t len)
+{
+    uint64_t from = offset & ~(uint64_t)(PAGE - 1);
+
+    if (!file->map || offset >= file->size)
+        return;
+    if (len > file->size - offset)
+        len = file->size - offset;
+    len += offset - from;
+    if (madvise(file->map + from, len, MADV_POPULATE_WRITE) != 0 && errno == EINVAL)
+        touch(file->map + from, len);
+}
+
+void segmo__file_unmap(segmo__file *file)
+{
+    if (file->map)
+        munmap(file->map, file->size);
+    file->map = NULL;
+}
+
+void segmo__file_close(segmo__file *file)
+{
+    segmo__file_unmap(file);
+    segmo__file_close_fd(file->fd);
+    file->fd = -1;
+}
+
+void segmo__file_close_fd(int fd)
+{
+    if (fd >= 0)
+        close(fd);
+}
+
+static int write_all(int fd, uint64_t offset, const char *bytes, size_t len)
+{
+    while (len > 0) {
+        ssize_t done = pwrite(fd, bytes, len, (off_t)offset);
+
+        if (done < 0 && errno == EINTR)
+            continue;
+        if (done < 0)
+            return -errno;
+        bytes += done;
+        offset += (uint64_t)done;
+        len -= (size_t)done;
+    }
+    return 0;
+}
+
+static int is_inside(const segmo__file *file, uint64_t offset, size_t len)
+{
+    return offset <= file->size && len <= file->size - offset;
+}
+
+int segmo__file_store(segmo__file *file, uint64_t offset, const void *bytes, size_t len)
+{
+    int code = segmo__file_ask(SEGMO__FILE_STORE, NULL, file->fd, offset, &len);
+
+    if (code != 0)
+        return code;
+    if (!is_inside(file, offset, len))
+        return -EINVAL;
+    if (!file->map)
+        return write_all(file->fd, offset, bytes, len);
+    memcpy(file->map + offset, bytes, len);
+    return 0;
+}
+
+int segmo__file_publish(segmo__file *file, uint64_t offset, uint32_t word)
+{
+    int code = segmo__file_ask(SEGMO__FILE_PUBLISH, NULL, file->fd, offset, NULL);
+    uint32_t stored = htole32(word);
+
+    if (code != 0)
+        return code;
+    if (!is_inside(file, offset, sizeof stored) || offset % sizeof stored != 0)
+        return -EINVAL;
+    if (!file->map)
+        return write_all(file->fd, offset, (const char *)&stored, sizeof stored);
+    __atomic_store_n((uint32_t *)(void *)(file->map + offset), stored, __ATOMIC_RELEASE);
+    return 0;
+}
+
+ssize_t segmo__file_read(const segmo__file *file, uint64_t offset, void *bytes, size_t len)
+{
+    int code = segmo__file_ask(SEGMO__FILE_READ, NULL, file->fd, offset, &len);
+    size_t total = 0;
+
+    if (code != 0)
+        return code;
+    while (total < len) {
+        ssize_t got = pread(file->fd, (char *)bytes + total, len - total, (off_t)(offset + total));
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return -errno;
+        if (got == 0)
+            break;
+        total += (size_t)got;
+    }
+    return (ssize_t)total;
+}
+
+int segmo__file_sync(segmo__file *file, uint64_t offset, uint64_t len)
+{
+    int code = segmo__file_ask(SEGMO__FILE_SYNC, NULL, file->fd, offset, NULL);
+    uint64_t from = offset & ~(uint64_t)(PAGE - 1);
+
+    if (code != 0)
+        return code;
+    if (file->map)
+        return msync(file->map + from, len + (offset - from), MS_SYNC) == 0 ? 0 : -errno;
+    return fdatasync(file->fd) == 0 ? 0 : -errno;
+}
+
+int segmo__file_truncate(segmo__file *file, uint64_t size)
+{
+    int code = segmo__file_ask(SEGMO__FILE_TRUNCATE, NULL, file->fd, size, NULL);
+
+    if (code != 0)
+        return code;
+    if (file->map)
+        return -EBUSY; /* storing behind a mapping's end is SIGBUS */
+    if (ftruncate(file->fd, (off_t)size) != 0)
+        return -errno;
+    file->size = (size_t)size;
+    return 0;
+}
+
+int segmo__file_append_open(int *fd, const char *path)
+{
+    int code = segmo__file_ask(SEGMO__FILE_OPEN, path, -1, 0, NULL);
+
+    if (code != 0)
+        return code;
+    *fd = open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+    return *fd >= 0 ? 0 : -errno;
+}
+
+/* A short write is taken back as far as possible: nothing of it may stay. */
+static int append_once(int fd, const char *bytes, size_t len, off_t end)
+{
+    ssize_t done;
+
+    do {
+        done = write(fd, bytes, len);
+    } while (done < 0 && errno == EINTR);
+    if (done == (ssize_t)len)
+        return 0;
+    if (done < 0)
+        return -errno;
+    return ftruncate(fd, end) == 0 ? -ENOSPC : -EIO;
+}
+
+int segmo__file_append(int fd, const void *bytes, size_t len)
+{
+    off_t end = lseek(fd, 0, SEEK_END);
+    size_t wanted = len;
+    int code = segmo__file_ask(SEGMO__FILE_APPEND, NULL, fd, (uint64_t)end, &len);
+
+    if (code == 0)
+        code = end < 0 ? -errno : check_size_limit((uint64_t)end + len);
+    if (code == 0)
+        code = append_once(fd, bytes, len, end);
+    return code == 0 && len < wanted ? -EIO : code; /* torn by the test point */
+}
+
+int segmo__file_append_sync(int fd)
+{
+    int code = segmo__file_ask(SEGMO__FILE_SYNC, NULL, fd, 0, NULL);
+
+    if (code != 0)
+        return code;
+    return fdatasync(fd) == 0 ? 0 : -errno;
+}
