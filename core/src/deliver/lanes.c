@@ -275,6 +275,18 @@ static int64_t ready_at(const segmo__lanes *lanes, const lane *of, int64_t now_m
     return max_i64(at, now_ms + (arrived_ms - arrived_before_ms));
 }
 
+int segmo__lanes_starving(const segmo__lanes *lanes, int64_t now_ms, uint32_t batch)
+{
+    for (uint32_t at = 0; at < lanes->count; at++) {
+        const lane *of = &lanes->lane[at];
+
+        if (of->in_flight == 0 && !in_trouble(of) && to_send(of) < batch &&
+            max_i64(of->not_before_ms, lanes->not_before_ms) <= now_ms)
+            return 1;
+    }
+    return 0;
+}
+
 int segmo__lanes_ready(segmo__lanes *lanes, int64_t now_ms, int64_t arrived_before_ms,
                        uint32_t batch, int64_t *next_ms)
 {

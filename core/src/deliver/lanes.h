@@ -28,7 +28,7 @@ typedef struct segmo__lanes segmo__lanes;
 typedef struct segmo__lane_item {
     int64_t accepted_ms; /* the caller's; opaque here, as is `place` */
     int64_t arrived_ms;  /* when it was added, by the caller's clock */
-    uint32_t place[4];
+    uint32_t place[3];
     uint32_t user;          /* hash; two users that share one merely share a lane */
     unsigned attempts : 12; /* times it was sent in vain: X-Retry-Count of the next request */
     unsigned failures : 12; /* those of them that count against a limit of attempts and for the
@@ -47,6 +47,10 @@ int segmo__lanes_add(segmo__lanes *lanes, const segmo__lane_item *item, uint64_t
 size_t
 segmo__lanes_waiting(const segmo__lanes *lanes); /* items that have not left, in flight or not */
 int segmo__lanes_full(const segmo__lanes *lanes);
+
+/* 1 when some lane could send now if it had more items: idle, not delayed, not in trouble, and with less than a
+ * full batch. In an outage, when every lane waits for a retry, none starves and nobody needs to read on. */
+int segmo__lanes_starving(const segmo__lanes *lanes, int64_t now_ms, uint32_t batch);
 
 /* A lane that may send: idle, not delayed, and with a full batch, or an item that arrived at or
  * before `arrived_before_ms`, or items that came back. Lanes take turns. -1 if none; `*next_ms` is

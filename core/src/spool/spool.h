@@ -83,8 +83,9 @@ void segmo__spool_count(const segmo__spool *spool, segmo__spool_counts *out);
 /* ---- the worker's thread ---- */
 
 /* Takes over directories whose owners are gone; their records are read before own ones when this happens at open.
- * Returns how many records it adopted. Called at open and now and then by the worker. */
-uint64_t segmo__spool_adopt(segmo__spool *spool);
+ * Returns how many records it adopted; `pending[d]`
+ * receives how many of them destination d has not settled. Called at open and now and then by the worker. */
+uint64_t segmo__spool_adopt(segmo__spool *spool, uint64_t pending[SEGMO__SPOOL_DESTINATIONS]);
 
 /* A reader for one destination that hands out pending records, oldest first, each once. */
 typedef struct segmo__spool_cursor segmo__spool_cursor;
@@ -99,10 +100,20 @@ int segmo__spool_read(segmo__spool *spool, const segmo__record_ref *ref, segmo__
                       segmo_error **err);
 
 /* Marks a record as settled for a destination, in memory; segmo__spool_commit() writes what was marked since the
- * last commit and unlinks finished files. */
-void segmo__spool_settle(segmo__spool *spool, const segmo__record_ref *ref, unsigned destination,
+ * last commit and unlinks finished files. Answers 1 when the record was pending until now, 0 when it was settled
+ * before (the first state stands) or its file is gone: every record gets exactly one outcome. */
+int segmo__spool_settle(segmo__spool *spool, const segmo__record_ref *ref, unsigned destination,
                          segmo__settled state);
+segmo__settled segmo__spool_settled(segmo__spool *spool, const segmo__record_ref *ref, unsigned destination);
 int segmo__spool_commit(segmo__spool *spool, segmo_error **err);
+
+/* Has everything that was appended before a mark been settled for all destinations? For flush. */
+typedef struct segmo__spool_mark {
+    uint32_t file;
+    uint32_t offset;
+} segmo__spool_mark;
+void segmo__spool_mark_end(segmo__spool *spool, segmo__spool_mark *out); /* any thread */
+int segmo__spool_passed(segmo__spool *spool, const segmo__spool_mark *mark); /* the worker's thread */
 
 /* ---- from outside, without a client ---- */
 

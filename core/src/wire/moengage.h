@@ -12,6 +12,7 @@
 
 #define SEGMO__MOENGAGE_BULK_MAX   100000
 #define SEGMO__MOENGAGE_SINGLE_MAX 128000
+#define SEGMO__MOENGAGE_ENVELOPE   64 /* most bytes that begin and end add around the elements */
 
 /* Where elements of a batch may go. Elements of one endpoint may share a request; of different ones may not. */
 typedef enum segmo__moengage_endpoint {

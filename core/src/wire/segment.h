@@ -7,6 +7,7 @@
 #include "model/message.h"
 
 #define SEGMO__SEGMENT_BODY_MAX 475000
+#define SEGMO__SEGMENT_TAIL     512 /* most bytes that segmo__segment_end() adds */
 
 void segmo__segment_path(segmo__buf *url, const segmo__segment_settings *settings); /* appends host and /v1/batch */
 void segmo__segment_begin(segmo__buf *body);

@@ -1,0 +1,89 @@
+/* A client: what the public handle points to. Opened, forked, closed and freed in client.c; the stages it leads a
+ * message through are pipeline.c's, the background thread is worker.c's. */
+#ifndef SEGMO_CLIENT_CLIENT_H
+#define SEGMO_CLIENT_CLIENT_H
+
+#include "base/thread.h"
+#include "client/options.h"
+#include "client/reports.h"
+#include "client/tally.h"
+#include "route/settings.h"
+#include "spool/dead_letters.h"
+#include "spool/spool.h"
+
+typedef struct segmo__worker segmo__worker;
+
+typedef enum segmo__full_policy { SEGMO__FULL_REFUSE, SEGMO__FULL_BLOCK, SEGMO__FULL_DROP_OLDEST } segmo__full_policy;
+
+/* Options as numbers, read once per settings load. */
+typedef struct segmo__limits_in_force {
+    segmo__full_policy when_full;
+    int sync_always;
+    int report_delivered;
+    int report_attempts;
+    int debug;
+    int gzip;
+    uint32_t gzip_level;
+    uint32_t lanes;
+    uint32_t max_in_flight;
+    uint32_t flush_at;
+    uint32_t flush_interval_ms;
+    uint32_t max_batch_bytes;
+    uint32_t max_attempts;
+    int64_t max_age_ms;
+    uint32_t backoff_base_ms;
+    uint32_t backoff_cap_ms;
+    uint64_t users_per_minute;
+    uint64_t events_per_minute;
+    uint64_t requests_per_minute;
+    int delivery_enabled;
+    char library_name[64];
+    char library_version[32];
+} segmo__limits_in_force;
+
+/* Settings and numbers that belong together, swapped whole. */
+typedef struct segmo__rules {
+    atomic_int refs;
+    segmo__settings *settings;
+    segmo__limits_in_force limits;
+} segmo__rules;
+
+enum { SEGMO__CLIENT_OPEN, SEGMO__CLIENT_CLOSING, SEGMO__CLIENT_CLOSED };
+
+struct segmo_client {
+    segmo__mutex lock; /* rules, start and stop of the worker, rebirth after fork */
+    uint32_t generation;
+    atomic_int state;
+    segmo_config *config;
+    segmo__rules *rules;
+    segmo__spool *spool;
+    segmo__dead_letters *letters;
+    segmo__reports *reports;
+    segmo__worker *_Atomic worker; /* NULL until the first message */
+    segmo__tally tally[SEGMO__DESTINATION_COUNT];
+    segmo__fork_guard guard;
+};
+
+/* The rules in force, retained: give them back with segmo__rules_release(). */
+segmo__rules *segmo__client_rules(segmo_client *client);
+void segmo__rules_release(segmo__rules *rules);
+/* Reads the configuration file again and swaps the rules, or reports why not. Worker's thread. */
+void segmo__client_reload(segmo_client *client);
+
+/* Checks argument, fork and state before a public call: in a forked child the client is quietly made anew.
+ * SEGMO_OK, or the failure to return. */
+int segmo__client_admit(segmo_client *client, segmo_error **err);
+int segmo__client_start(segmo_client *client, segmo_error **err); /* spool's keeper and worker, once */
+
+int segmo__client_new(segmo_client **out, const segmo_config *config, segmo_error **err);
+int segmo__client_flush(segmo_client *client, int64_t deadline_ms, segmo_error **err);
+int segmo__client_stop(segmo_client *client, int64_t deadline_ms, segmo_error **err);
+void segmo__client_free(segmo_client *client);
+
+void segmo__client_stats(segmo_client *client, segmo__buf *out);
+
+/* Adds a report built with printf: `format` writes the members of a JSON object. */
+void segmo__client_report(segmo_client *client, segmo_report_kind_t kind, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#endif

@@ -1,0 +1,47 @@
+/* An outlet: one destination of one source. It reads the spool with a cursor of its own, keeps order per user in
+ * lanes, and gives every message one outcome.
+ *
+ *     cursor -> route -> lanes -> body -> request ... answer -> settled | again | halves | dead letter | pause
+ *
+ * Outlets know nothing of each other, so wrong credentials or an outage of one stop no other.
+ */
+#ifndef SEGMO_CLIENT_OUTLET_H
+#define SEGMO_CLIENT_OUTLET_H
+
+#include "client/client.h"
+#include "deliver/compress.h"
+#include "deliver/http.h"
+
+typedef struct segmo__outlet segmo__outlet;
+typedef struct segmo__flight segmo__flight; /* one request on its way: the tag of its answer */
+
+/* What the outlets of one worker share. */
+typedef struct segmo__outlet_shop {
+    segmo_client *client;
+    segmo__http *http;
+    segmo__gzip *gzip;
+    segmo__buf raw;     /* a body before compression */
+    segmo__buf message; /* a stored message, read again */
+    uint32_t in_flight; /* requests of all outlets */
+} segmo__outlet_shop;
+
+segmo__outlet *segmo__outlet_new(segmo__outlet_shop *shop, segmo__destination destination,
+                                 uint64_t source_hash);
+void segmo__outlet_free(segmo__outlet *outlet);
+
+/* Reads and sends what can be sent now; `hurry` does not wait for full batches. Lowers `*next_ms` to the moment
+ * when something may have become ready. */
+void segmo__outlet_pump(segmo__outlet *outlet, const segmo__rules *rules, int64_t now_ms, int hurry,
+                        int64_t *next_ms);
+/* Gives the messages of a flight their outcome, or another try. */
+void segmo__outlet_answer(segmo__flight *flight, const segmo__rules *rules,
+                          const segmo__http_answer *answer, int64_t now_ms);
+void segmo__outlet_settings_changed(segmo__outlet *outlet, const segmo__rules *rules, int64_t now_ms);
+
+segmo__destination segmo__outlet_destination(const segmo__outlet *outlet);
+uint64_t segmo__outlet_source(const segmo__outlet *outlet);
+uint32_t segmo__outlet_in_flight(const segmo__outlet *outlet);
+size_t segmo__outlet_waiting(const segmo__outlet *outlet);     /* messages in lanes */
+const char *segmo__outlet_paused(const segmo__outlet *outlet); /* reason, or NULL; any thread */
+
+#endif

@@ -1,0 +1,23 @@
+/* The worker: one background thread per client that reads, batches, sends, judges answers and acknowledges. */
+#ifndef SEGMO_CLIENT_WORKER_H
+#define SEGMO_CLIENT_WORKER_H
+
+#include "client/client.h"
+
+int segmo__worker_start(segmo__worker **out, segmo_client *client, segmo_error **err);
+/* Stops the thread; requests in flight are given up (their messages stay pending). */
+void segmo__worker_stop(segmo__worker *worker);
+
+/* A message was appended: wakes the worker when it waits for one. Any thread; two atomic operations. */
+void segmo__worker_appended(segmo__worker *worker);
+
+/* Sends what waits at once and waits until everything appended before the call is settled; SEGMO_ERR_TIMEOUT. */
+int segmo__worker_flush(segmo__worker *worker, int64_t deadline_ms, segmo_error **err);
+
+/* In a forked child: closes inherited sockets, forgets the rest. Called between fork and the first call. */
+void segmo__worker_fork_child(segmo__worker *worker);
+
+/* State of each destination as JSON members, for the stats. Any thread. */
+void segmo__worker_stats(segmo__worker *worker, segmo__destination destination, segmo__buf *out);
+
+#endif
