@@ -19,4 +19,8 @@ uint64_t segmo__id_hash(const void *bytes, size_t len, uint64_t seed);
 /* CRC-32C (Castagnoli), by the processor's instruction where there is one. */
 uint32_t segmo__id_crc32c(uint32_t crc, const void *bytes, size_t len);
 
+#ifdef SEGMO_FAULTS
+void segmo__id_crc32c_use_table(int by_table); /* as on a processor without the instruction */
+#endif
+
 #endif
