@@ -1,4 +1,8 @@
-/* HTTP: libcurl's multi interface. Knows requests and answers, not messages. One owner thread. */
+/* HTTP: libcurl's multi interface. Knows requests and answers, not messages.
+ *
+ * One owner thread, except where a function says otherwise. Bodies are sent by POST over HTTP/1.1
+ * with keep-alive, to http and https alone; redirects are not followed, .netrc is not read, cookies
+ * and compressed answers are not asked for, TLS is 1.2 or newer and always verified. */
 #ifndef SEGMO_DELIVER_HTTP_H
 #define SEGMO_DELIVER_HTTP_H
 
@@ -7,60 +11,75 @@
 
 #include <stdint.h>
 
+#define SEGMO__HTTP_HEADERS_MAX     6
+#define SEGMO__HTTP_ANSWER_MAX      65536    /* bytes of an answer's body that are read */
+#define SEGMO__HTTP_RETRY_AFTER_MAX 86400000 /* ms */
+#define SEGMO__HTTP_RESET_MAX       60000    /* ms; the limits' window is a minute */
+
 typedef struct segmo__http segmo__http;
 
 typedef struct segmo__http_options {
-    uint32_t timeout_ms;         /* a whole request, absolute */
+    uint32_t timeout_ms; /* a whole request, absolute */
     uint32_t connect_timeout_ms;
-    uint32_t max_connections;
-    const char *proxy;           /* NULL: the environment's; "" : none */
-    const char *ca_file;         /* NULL: the system's */
-    int allow_plain_http;        /* http:// to other hosts than loopback */
+    uint32_t max_connections; /* kept, and open to one host at a time */
+    const char *proxy;    /* NULL: the environment's; "" : none. Loopback is never proxied by the
+                             environment. */
+    const char *ca_file;  /* NULL: the system's */
+    int allow_plain_http; /* http:// to other hosts than loopback */
     const char *user_agent;
 } segmo__http_options;
 
 typedef struct segmo__http_request {
     const char *url;
-    const char *user;     /* Basic authentication, or NULL */
+    const char *user; /* Basic authentication, or NULL */
     const char *password;
-    const char *headers[6]; /* further "Name: value" lines, ended by NULL; checked for CR, LF and NUL */
-    segmo__slice body;    /* must live until the answer */
+    const char *headers[SEGMO__HTTP_HEADERS_MAX]; /* further "Name: value" lines, ended by NULL when
+                                                     fewer; CR and LF are refused */
+    segmo__slice body;                            /* must live until the answer */
     int gzipped;
-    uint32_t retry_count; /* X-Retry-Count from the second attempt on */
+    uint32_t retry_count; /* X-Retry-Count; 0: first attempt, no header */
     void *tag;
 } segmo__http_request;
 
 typedef struct segmo__http_answer {
     void *tag;
-    int status;             /* 0: no answer */
-    const char *error;      /* without an answer: words; "" otherwise */
-    int config_error;       /* without an answer: certificate, unknown host, bad URL: the settings may be wrong */
-    int64_t retry_after_ms; /* -1: none; seconds or date, never negative, clamped to 24 h */
-    int64_t reset_ms;       /* -1: none; from x-ratelimit-reset, small = delta, large = epoch */
-    segmo__slice body;      /* at most 64 KiB; valid until the next call */
+    int status;             /* 0: no answer, and nobody knows whether the request was carried out */
+    const char *error;      /* without an answer: words; "" otherwise; lives like `body` */
+    int config_error;       /* without an answer: certificate, CA file, URL, proxy password: the
+                               settings may be wrong. A host name that is not found is an outage. */
+    int64_t retry_after_ms; /* -1: none; as segmo__http_retry_after() */
+    int64_t reset_ms;       /* -1: none; as segmo__http_rate_reset() */
+    segmo__slice body;      /* the first SEGMO__HTTP_ANSWER_MAX bytes; valid until the next call */
     int64_t latency_us;
     int64_t server_date_ms; /* 0: none */
 } segmo__http_answer;
 
-/* The loopback rule, protocols and CR/LF are checked here: SEGMO_ERR_OPTION. */
+/* The loopback rule, protocols and CR/LF are checked here: SEGMO_ERR_OPTION. Any thread. */
 int segmo__http_check_url(const char *url, int allow_plain_http, segmo_error **err);
 
 int segmo__http_open(segmo__http **out, const segmo__http_options *options, segmo_error **err);
-/* `inherited`: in a forked child only the memory that is surely ours is forgotten; curl is never called. */
+/* Gives up what is in flight. `inherited`: in a forked child nothing is touched, since another
+ * thread may have been in the middle of any of it; the memory is left behind. */
 void segmo__http_close(segmo__http *http, int inherited);
 void segmo__http_fork_child(segmo__http *http); /* closes inherited sockets, nothing else */
 
+/* Takes up a request; its answer comes by segmo__http_next(), also when no connection can be made.
+ * SEGMO_ERR_OPTION: URL or header refused; SEGMO_ERR_MEMORY. */
 int segmo__http_start(segmo__http *http, const segmo__http_request *request, segmo_error **err);
-uint32_t segmo__http_in_flight(const segmo__http *http);
+uint32_t segmo__http_in_flight(const segmo__http *http); /* started, answer not taken yet */
 /* Moves all transfers on, waiting at most `timeout_ms` for something to happen. */
 void segmo__http_run(segmo__http *http, uint32_t timeout_ms);
 int segmo__http_next(segmo__http *http, segmo__http_answer *answer); /* 1 while answers wait */
-void segmo__http_wake(segmo__http *http); /* any thread: ends a wait */
+void segmo__http_wake(segmo__http *http); /* any thread: ends a wait, or the next one */
 /* Gives up every transfer; their outcome is unknown. */
 void segmo__http_abort(segmo__http *http);
 
-/* Retry-After and x-ratelimit-reset, alone (for tests and fuzzing). `date_ms`: the answer's Date, 0 if none. */
+/* Milliseconds that a Retry-After asks for: seconds or an HTTP date (a past one is 0), at most
+ * SEGMO__HTTP_RETRY_AFTER_MAX; -1 for anything else. `date_ms`: the answer's Date, by which a date
+ * is measured, 0 if none. */
 int64_t segmo__http_retry_after(segmo__slice value, int64_t date_ms, int64_t now_ms);
+/* Milliseconds to x-ratelimit-reset: below 1,000,000 seconds to go, else an epoch in seconds; at
+ * most SEGMO__HTTP_RESET_MAX; -1 for anything else. */
 int64_t segmo__http_rate_reset(segmo__slice value, int64_t now_ms);
 
 #endif

@@ -1,0 +1,730 @@
+/* The one file that includes libcurl.
+ *
+ * Easy handles are kept and used again, their options set once. What libcurl gets wrong or leaves
+ * open is done here: Retry-After is parsed by ourselves (CURLINFO_RETRY_AFTER of a past date is
+ * negative), sockets are known so that a forked child can close them without calling libcurl, and a
+ * host that failed several times is looked up and connected to anew. */
+#include "deliver/http.h"
+
+#include "base/clock.h"
+#include "base/id.h"
+#include "base/mem.h"
+
+#include <arpa/inet.h>
+#include <curl/curl.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define CONNECTION_LIFETIME_S                                                                      \
+    3600L /* certificates and addresses are checked again at least hourly */
+#define DNS_CACHE_S          60L
+#define FAILURES_UNTIL_FRESH 3
+#define HOST_SLOTS           64
+#define SOCKETS_PER_TRANSFER 4 /* two address families at a time, and closing ones */
+#define HEADER_VALUE_MAX     64
+#define EPOCH_FROM           1000000
+#define NO_SOCKET            (-1)
+
+typedef struct header_value {
+    char text[HEADER_VALUE_MAX];
+    size_t len;
+} header_value;
+
+typedef struct transfer {
+    struct transfer *next; /* in `idle` or `active` */
+    segmo__http *http;
+    CURL *easy;
+    struct curl_slist *headers;
+    segmo__buf body;
+    int body_is_cut;
+    int loopback_only;   /* plain http: only addresses of this machine may be connected to */
+    int address_refused; /* ... and another one was about to be */
+    header_value retry_after;
+    header_value rate_reset;
+    header_value date;
+    uint8_t *failures; /* of its host */
+    void *tag;
+    char error[CURL_ERROR_SIZE];
+} transfer;
+
+struct segmo__http {
+    CURLM *multi;
+    transfer *idle;
+    transfer *active;
+    transfer *answered; /* handed out last: becomes idle at the next call */
+    uint32_t in_flight;
+    segmo__http_options options;  /* texts are ours */
+    uint8_t failures[HOST_SLOTS]; /* transport failures in a row, by hash of scheme, host and port;
+                                     hosts that share a slot merely connect anew more often */
+    uint32_t socket_slots;
+    atomic_int sockets[]; /* read by a forked child */
+};
+
+/* ---- values of headers ---- */
+
+static segmo__slice trim(segmo__slice text)
+{
+    while (text.len > 0 && strchr(" \t\r\n", text.at[0])) {
+        text.at++;
+        text.len--;
+    }
+    while (text.len > 0 && strchr(" \t\r\n", text.at[text.len - 1]))
+        text.len--;
+    return text;
+}
+
+/* Digits alone, saturating at `most`; -1 for anything else. */
+static int64_t parse_count(segmo__slice text, int64_t most)
+{
+    int64_t count = 0;
+
+    if (text.len == 0)
+        return -1;
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.at[i] < '0' || text.at[i] > '9')
+            return -1;
+        count = count * 10 + (text.at[i] - '0');
+        if (count > most)
+            count = most;
+    }
+    return count;
+}
+
+static int64_t clamp(int64_t value, int64_t most)
+{
+    if (value < 0)
+        return 0;
+    return value < most ? value : most;
+}
+
+int64_t segmo__http_retry_after(segmo__slice value, int64_t date_ms, int64_t now_ms)
+{
+    int64_t seconds, at_ms;
+
+    value = trim(value);
+    seconds = parse_count(value, SEGMO__HTTP_RETRY_AFTER_MAX / 1000);
+    if (seconds >= 0)
+        return seconds * 1000;
+    if (!segmo__clock_parse_http_date(value, &at_ms))
+        return -1;
+    return clamp(at_ms - (date_ms > 0 ? date_ms : now_ms), SEGMO__HTTP_RETRY_AFTER_MAX);
+}
+
+int64_t segmo__http_rate_reset(segmo__slice value, int64_t now_ms)
+{
+    int64_t seconds = parse_count(trim(value), INT64_MAX / 10000);
+
+    if (seconds < 0)
+        return -1;
+    if (seconds < EPOCH_FROM)
+        return clamp(seconds * 1000, SEGMO__HTTP_RESET_MAX);
+    return clamp(seconds * 1000 - now_ms, SEGMO__HTTP_RESET_MAX);
+}
+
+static segmo__slice value_slice(const header_value *value)
+{
+    return (segmo__slice){value->text, value->len};
+}
+
+/* ---- URLs ---- */
+
+static int has_control(const char *text)
+{
+    for (; *text; text++)
+        if ((unsigned char)*text <= ' ' || *text == 0x7F)
+            return 1;
+    return 0;
+}
+
+static int is_loopback_address(const struct sockaddr *address)
+{
+    const struct sockaddr_in *v4 = (const void *)address;
+    const struct sockaddr_in6 *v6 = (const void *)address;
+
+    if (address->sa_family == AF_INET)
+        return ntohl(v4->sin_addr.s_addr) >> 24 == 127;
+    return address->sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr);
+}
+
+static int is_loopback_host(const char *host)
+{
+    struct sockaddr_in v4 = {.sin_family = AF_INET};
+
+    if (strcasecmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0)
+        return 1;
+    return inet_pton(AF_INET, host, &v4.sin_addr) == 1 && is_loopback_address((const void *)&v4);
+}
+
+/* What a URL says, read by libcurl's own parser so that no second opinion is possible. */
+typedef struct url_parts {
+    int is_https;
+    int is_loopback;
+    uint64_t authority; /* hash of scheme, host and port */
+} url_parts;
+
+static int refuse_url(segmo_error **err, const char *why)
+{
+    return segmo__fail(err, SEGMO_ERR_OPTION, NULL, "the URL %s", why);
+}
+
+static uint64_t hash_text(const char *text, uint64_t seed)
+{
+    return segmo__id_hash(text, strlen(text), seed);
+}
+
+static int judge_parts(url_parts *parts, const char *scheme, const char *host, const char *port,
+                       const char *user, int allow_plain_http, segmo_error **err)
+{
+    parts->is_https = strcasecmp(scheme, "https") == 0;
+    parts->is_loopback = is_loopback_host(host);
+    parts->authority = hash_text(port, hash_text(host, (uint64_t)parts->is_https));
+    if (!parts->is_https && strcasecmp(scheme, "http") != 0)
+        return refuse_url(err, "must begin with https:// (or http:// for this machine)");
+    if (user)
+        return refuse_url(err, "must not hold a user or password: set them as options");
+    if (!parts->is_https && !parts->is_loopback && !allow_plain_http)
+        return refuse_url(err, "is plain http:// to another machine: use https://, or allow plain "
+                               "http where the network is trusted");
+    return SEGMO_OK;
+}
+
+static int read_url(url_parts *parts, const char *url, int allow_plain_http, segmo_error **err)
+{
+    CURLU *handle;
+    char *scheme = NULL, *host = NULL, *port = NULL, *user = NULL;
+    int status;
+
+    if (has_control(url))
+        return refuse_url(err, "holds white space, a line break or a control character");
+    handle = curl_url();
+    if (!handle)
+        return segmo__fail_memory(err);
+    if (curl_url_set(handle, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME) ||
+        curl_url_get(handle, CURLUPART_SCHEME, &scheme, 0) ||
+        curl_url_get(handle, CURLUPART_HOST, &host, 0)) {
+        status = refuse_url(err, "cannot be read: write https://host/path");
+        goto done;
+    }
+    curl_url_get(handle, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT);
+    curl_url_get(handle, CURLUPART_USER, &user, 0);
+    status = judge_parts(parts, scheme, host, port ? port : "", user, allow_plain_http, err);
+done:
+    curl_free(scheme);
+    curl_free(host);
+    curl_free(port);
+    curl_free(user);
+    curl_url_cleanup(handle);
+    return status;
+}
+
+/* ---- libcurl's callbacks ---- */
+
+static int note_socket(segmo__http *http, int was, int is)
+{
+    for (uint32_t i = 0; i < http->socket_slots; i++)
+        if (atomic_compare_exchange_strong(&http->sockets[i], &(int){was}, is))
+            return 1;
+    return 0;
+}
+
+/* The address is judged here, where it is known: a name may resolve to anything. */
+static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    transfer *of = arg;
+    int fd;
+
+    (void)purpose;
+    of->address_refused = of->loopback_only && !is_loopback_address(&address->addr);
+    if (of->address_refused)
+        return CURL_SOCKET_BAD;
+    fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    if (fd < 0)
+        return CURL_SOCKET_BAD;
+    note_socket(of->http, NO_SOCKET, fd);
+    return fd;
+}
+
+/* Forgotten before it is closed: a child that is forked in between leaves a descriptor open; the
+ * other way round it would close one that is somebody else's by then. */
+static int close_socket(void *arg, curl_socket_t fd)
+{
+    note_socket(arg, fd, NO_SOCKET);
+    return close(fd);
+}
+
+static size_t take_body(char *bytes, size_t one, size_t len, void *arg)
+{
+    transfer *of = arg;
+    size_t room = SEGMO__HTTP_ANSWER_MAX - of->body.len;
+
+    (void)one;
+    segmo__buf_add(&of->body, bytes, len < room ? len : room);
+    of->body_is_cut = len > room || of->body.failed;
+    return of->body_is_cut ? 0 : len; /* 0 ends the transfer: nobody may feed us for ever */
+}
+
+static void forget_header_values(transfer *of)
+{
+    of->retry_after.len = of->rate_reset.len = of->date.len = 0;
+}
+
+static void keep_if_named(header_value *out, segmo__slice line, const char *name)
+{
+    size_t name_len = strlen(name);
+    segmo__slice value;
+
+    if (line.len <= name_len || line.at[name_len] != ':' ||
+        strncasecmp(line.at, name, name_len) != 0)
+        return;
+    value = trim((segmo__slice){line.at + name_len + 1, line.len - name_len - 1});
+    out->len = 0;
+    if (value.len <= sizeof out->text)
+        memcpy(out->text, value.at, out->len = value.len);
+}
+
+/* Called once a line; a status line begins a new answer (after 100 Continue). */
+static size_t take_header(char *bytes, size_t one, size_t len, void *arg)
+{
+    transfer *of = arg;
+    segmo__slice line = {bytes, len};
+
+    (void)one;
+    if (len >= 5 && memcmp(bytes, "HTTP/", 5) == 0)
+        forget_header_values(of);
+    keep_if_named(&of->retry_after, line, "retry-after");
+    keep_if_named(&of->rate_reset, line, "x-ratelimit-reset");
+    keep_if_named(&of->date, line, "date");
+    return len;
+}
+
+/* ---- transfers ---- */
+
+static void set_safety(CURL *easy)
+{
+    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+    curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+    curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
+    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
+    curl_easy_setopt(easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
+    curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+}
+
+static void set_connection(CURL *easy, const segmo__http_options *options)
+{
+    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)options->timeout_ms);
+    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)options->connect_timeout_ms);
+    curl_easy_setopt(easy, CURLOPT_MAXLIFETIME_CONN, CONNECTION_LIFETIME_S);
+    curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
+    if (options->ca_file)
+        curl_easy_setopt(easy, CURLOPT_CAINFO, options->ca_file);
+    if (options->user_agent)
+        curl_easy_setopt(easy, CURLOPT_USERAGENT, options->user_agent);
+}
+
+static void set_callbacks(transfer *of)
+{
+    curl_easy_setopt(of->easy, CURLOPT_PRIVATE, of);
+    curl_easy_setopt(of->easy, CURLOPT_ERRORBUFFER, of->error);
+    curl_easy_setopt(of->easy, CURLOPT_WRITEFUNCTION, take_body);
+    curl_easy_setopt(of->easy, CURLOPT_WRITEDATA, of);
+    curl_easy_setopt(of->easy, CURLOPT_HEADERFUNCTION, take_header);
+    curl_easy_setopt(of->easy, CURLOPT_HEADERDATA, of);
+    curl_easy_setopt(of->easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+    curl_easy_setopt(of->easy, CURLOPT_OPENSOCKETDATA, of);
+    curl_easy_setopt(of->easy, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
+    curl_easy_setopt(of->easy, CURLOPT_CLOSESOCKETDATA, of->http);
+}
+
+static transfer *new_transfer(segmo__http *http)
+{
+    transfer *of = segmo__zalloc(sizeof *of);
+
+    if (!of)
+        return NULL;
+    of->http = http;
+    of->easy = curl_easy_init();
+    if (!of->easy) {
+        segmo__free(of);
+        return NULL;
+    }
+    segmo__buf_init(&of->body, SEGMO__HTTP_ANSWER_MAX);
+    set_safety(of->easy);
+    set_connection(of->easy, &http->options);
+    set_callbacks(of);
+    return of;
+}
+
+static void free_transfers(transfer *first)
+{
+    while (first) {
+        transfer *next = first->next;
+
+        curl_easy_cleanup(first->easy);
+        curl_slist_free_all(first->headers);
+        segmo__buf_free(&first->body);
+        segmo__free(first);
+        first = next;
+    }
+}
+
+static transfer *take_idle(segmo__http *http)
+{
+    transfer *of = http->idle;
+
+    if (!of)
+        return new_transfer(http);
+    http->idle = of->next;
+    return of;
+}
+
+static void make_idle(segmo__http *http, transfer *of)
+{
+    of->next = http->idle;
+    http->idle = of;
+}
+
+static void unlink_active(segmo__http *http, const transfer *of)
+{
+    transfer **link = &http->active;
+
+    while (*link != of)
+        link = &(*link)->next;
+    *link = of->next;
+    http->in_flight--;
+}
+
+/* What the last answer was read from is free again. */
+static void recycle_answered(segmo__http *http)
+{
+    if (http->answered)
+        make_idle(http, http->answered);
+    http->answered = NULL;
+}
+
+/* ---- requests ---- */
+
+static int add_header(struct curl_slist **list, const char *line)
+{
+    struct curl_slist *longer = curl_slist_append(*list, line);
+
+    if (longer)
+        *list = longer;
+    return longer != NULL;
+}
+
+static int add_retry_count(struct curl_slist **list, uint32_t retry_count)
+{
+    segmo__buf line;
+    int added;
+
+    segmo__buf_init(&line, 64);
+    segmo__buf_addf(&line, "X-Retry-Count: %u", (unsigned)retry_count);
+    segmo__buf_add_char(&line, '\0');
+    added = !line.failed && add_header(list, line.data);
+    segmo__buf_free(&line);
+    return added;
+}
+
+static int build_headers(struct curl_slist **list, const segmo__http_request *request)
+{
+    int whole = add_header(list, "Content-Type: application/json") && add_header(list, "Expect:");
+
+    if (whole && request->gzipped)
+        whole = add_header(list, "Content-Encoding: gzip");
+    if (whole && request->retry_count > 0)
+        whole = add_retry_count(list, request->retry_count);
+    for (size_t i = 0; whole && i < SEGMO__HTTP_HEADERS_MAX && request->headers[i]; i++)
+        whole = add_header(list, request->headers[i]);
+    return whole;
+}
+
+static int check_headers(const segmo__http_request *request, segmo_error **err)
+{
+    for (size_t i = 0; i < SEGMO__HTTP_HEADERS_MAX && request->headers[i]; i++)
+        if (strpbrk(request->headers[i], "\r\n") || !strchr(request->headers[i], ':'))
+            return segmo__fail(err, SEGMO_ERR_OPTION, NULL,
+                               "header %u of the request is no \"Name: value\" line or holds a "
+                               "line break; take it out of the options",
+                               (unsigned)i + 1);
+    return SEGMO_OK;
+}
+
+/* The environment's proxy is for other machines. */
+static const char *proxy_for(const segmo__http_options *options, const url_parts *parts)
+{
+    if (!options->proxy && parts->is_loopback)
+        return "";
+    return options->proxy;
+}
+
+static int set_request(transfer *of, const segmo__http_request *request, const url_parts *parts)
+{
+    const segmo__http_options *options = &of->http->options;
+    int fresh = *of->failures >= FAILURES_UNTIL_FRESH;
+
+    curl_easy_setopt(of->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.len);
+    curl_easy_setopt(of->easy, CURLOPT_POSTFIELDS, request->body.len > 0 ? request->body.at : "");
+    curl_easy_setopt(of->easy, CURLOPT_HTTPHEADER, of->headers);
+    curl_easy_setopt(of->easy, CURLOPT_FRESH_CONNECT, (long)fresh);
+    curl_easy_setopt(of->easy, CURLOPT_DNS_CACHE_TIMEOUT, fresh ? 0L : DNS_CACHE_S);
+    return !curl_easy_setopt(of->easy, CURLOPT_URL, request->url) &&
+           !curl_easy_setopt(of->easy, CURLOPT_PROXY, proxy_for(options, parts)) &&
+           !curl_easy_setopt(of->easy, CURLOPT_USERNAME, request->user) &&
+           !curl_easy_setopt(of->easy, CURLOPT_PASSWORD, request->user ? request->password : NULL);
+}
+
+static void forget_last_request(transfer *of)
+{
+    curl_slist_free_all(of->headers);
+    of->headers = NULL;
+    of->body_is_cut = of->address_refused = 0;
+    of->error[0] = '\0';
+    segmo__buf_clear(&of->body);
+    forget_header_values(of);
+}
+
+int segmo__http_start(segmo__http *http, const segmo__http_request *request, segmo_error **err)
+{
+    url_parts parts;
+    transfer *of;
+    int status = read_url(&parts, request->url, http->options.allow_plain_http, err);
+
+    if (status == SEGMO_OK)
+        status = check_headers(request, err);
+    if (status != SEGMO_OK)
+        return status;
+    recycle_answered(http);
+    of = take_idle(http);
+    if (!of)
+        return segmo__fail_memory(err);
+    forget_last_request(of);
+    of->tag = request->tag;
+    of->failures = &http->failures[parts.authority % HOST_SLOTS];
+    of->loopback_only = !parts.is_https && !http->options.allow_plain_http;
+    if (!build_headers(&of->headers, request) || !set_request(of, request, &parts) ||
+        curl_multi_add_handle(http->multi, of->easy) != CURLM_OK) {
+        make_idle(http, of);
+        return segmo__fail_memory(err);
+    }
+    of->next = http->active;
+    http->active = of;
+    http->in_flight++;
+    return SEGMO_OK;
+}
+
+/* ---- answers ---- */
+
+/* Trouble that waiting does not heal. A name that cannot be resolved is not among it: that is what
+ * an outage of the network looks like. */
+static int is_config_error(const transfer *of, CURLcode code)
+{
+    long connect_status = 0;
+
+    curl_easy_getinfo(of->easy, CURLINFO_HTTP_CONNECTCODE, &connect_status);
+    switch (code) {
+    case CURLE_UNSUPPORTED_PROTOCOL:
+    case CURLE_URL_MALFORMAT:
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_ISSUER_ERROR:
+    case CURLE_SSL_CIPHER:
+        return 1;
+    default:
+        return of->address_refused || connect_status == 407;
+    }
+}
+
+static const char *words_for(const transfer *of, CURLcode code)
+{
+    if (of->address_refused)
+        return "plain http:// reached an address of another machine; use https://";
+    return of->error[0] ? of->error : curl_easy_strerror(code);
+}
+
+static void read_headers(const transfer *of, segmo__http_answer *answer)
+{
+    int64_t now_ms = segmo__clock_wall_ms();
+
+    if (!segmo__clock_parse_http_date(value_slice(&of->date), &answer->server_date_ms))
+        answer->server_date_ms = 0;
+    answer->retry_after_ms =
+        segmo__http_retry_after(value_slice(&of->retry_after), answer->server_date_ms, now_ms);
+    answer->reset_ms = segmo__http_rate_reset(value_slice(&of->rate_reset), now_ms);
+}
+
+static void count_failure(transfer *of, int failed)
+{
+    if (!failed)
+        *of->failures = 0;
+    else if (*of->failures < FAILURES_UNTIL_FRESH)
+        ++*of->failures;
+}
+
+static void fill_answer(transfer *of, CURLcode code, segmo__http_answer *answer)
+{
+    int answered = code == CURLE_OK || of->body_is_cut;
+    curl_off_t latency_us = 0;
+    long status = 0;
+
+    *answer =
+        (segmo__http_answer){.tag = of->tag, .error = "", .retry_after_ms = -1, .reset_ms = -1};
+    curl_easy_getinfo(of->easy, CURLINFO_TOTAL_TIME_T, &latency_us);
+    answer->latency_us = latency_us;
+    count_failure(of, !answered);
+    if (!answered) {
+        answer->error = words_for(of, code);
+        answer->config_error = is_config_error(of, code);
+        return;
+    }
+    curl_easy_getinfo(of->easy, CURLINFO_RESPONSE_CODE, &status);
+    answer->status = (int)status;
+    answer->body = segmo__buf_slice(&of->body);
+    read_headers(of, answer);
+}
+
+int segmo__http_next(segmo__http *http, segmo__http_answer *answer)
+{
+    CURLMsg *message;
+    transfer *of;
+    int left;
+
+    recycle_answered(http);
+    do {
+        message = curl_multi_info_read(http->multi, &left);
+        if (!message)
+            return 0;
+    } while (message->msg != CURLMSG_DONE);
+    curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &of);
+    fill_answer(of, message->data.result, answer);
+    curl_multi_remove_handle(http->multi, of->easy);
+    unlink_active(http, of);
+    http->answered = of;
+    return 1;
+}
+
+/* ---- life ---- */
+
+static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
+static CURLcode curl_code;
+
+/* Never cleaned up: the host program may use libcurl too. */
+static void init_curl(void)
+{
+    curl_code = curl_global_init(CURL_GLOBAL_DEFAULT);
+}
+
+int segmo__http_check_url(const char *url, int allow_plain_http, segmo_error **err)
+{
+    url_parts parts;
+
+    return read_url(&parts, url, allow_plain_http, err);
+}
+
+static int copy_text(const char **to, const char *from)
+{
+    *to = segmo__strdup(from);
+    return !from || *to;
+}
+
+static int copy_options(segmo__http_options *to, const segmo__http_options *from)
+{
+    *to = *from;
+    to->proxy = to->ca_file = to->user_agent = NULL;
+    return copy_text(&to->proxy, from->proxy) && copy_text(&to->ca_file, from->ca_file) &&
+           copy_text(&to->user_agent, from->user_agent);
+}
+
+int segmo__http_open(segmo__http **out, const segmo__http_options *options, segmo_error **err)
+{
+    uint32_t slots = (options->max_connections + 1) * SOCKETS_PER_TRANSFER;
+    segmo__http *http;
+
+    pthread_once(&curl_once, init_curl);
+    if (curl_code != CURLE_OK)
+        return segmo__fail(err, SEGMO_ERR_UNSUPPORTED, NULL,
+                           "libcurl cannot start: %s; check its installation",
+                           curl_easy_strerror(curl_code));
+    http = segmo__zalloc(sizeof *http + slots * sizeof(atomic_int));
+    if (!http)
+        return segmo__fail_memory(err);
+    http->socket_slots = slots;
+    for (uint32_t i = 0; i < slots; i++)
+        atomic_init(&http->sockets[i], NO_SOCKET);
+    http->multi = curl_multi_init();
+    if (!http->multi || !copy_options(&http->options, options)) {
+        segmo__http_close(http, 0);
+        return segmo__fail_memory(err);
+    }
+    curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, (long)options->max_connections);
+    curl_multi_setopt(http->multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long)options->max_connections);
+    curl_multi_setopt(http->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
+    *out = http;
+    return SEGMO_OK;
+}
+
+void segmo__http_close(segmo__http *http, int inherited)
+{
+    if (!http || inherited)
+        return;
+    segmo__http_abort(http);
+    free_transfers(http->idle);
+    curl_multi_cleanup(http->multi);
+    segmo__free((char *)http->options.proxy);
+    segmo__free((char *)http->options.ca_file);
+    segmo__free((char *)http->options.user_agent);
+    segmo__free(http);
+}
+
+void segmo__http_fork_child(segmo__http *http)
+{
+    for (uint32_t i = 0; i < http->socket_slots; i++) {
+        int fd = atomic_exchange(&http->sockets[i], NO_SOCKET);
+
+        if (fd != NO_SOCKET)
+            close(fd);
+    }
+}
+
+uint32_t segmo__http_in_flight(const segmo__http *http)
+{
+    return http->in_flight;
+}
+
+void segmo__http_run(segmo__http *http, uint32_t timeout_ms)
+{
+    int running = 0;
+
+    recycle_answered(http);
+    curl_multi_perform(http->multi, &running);
+    if ((uint32_t)running < http->in_flight)
+        return; /* answers wait */
+    curl_multi_poll(http->multi, NULL, 0, timeout_ms > INT32_MAX ? INT32_MAX : (int)timeout_ms,
+                    NULL);
+    curl_multi_perform(http->multi, &running);
+}
+
+void segmo__http_wake(segmo__http *http)
+{
+    curl_multi_wakeup(http->multi);
+}
+
+void segmo__http_abort(segmo__http *http)
+{
+    recycle_answered(http);
+    while (http->active) {
+        transfer *of = http->active;
+
+        curl_multi_remove_handle(http->multi, of->easy);
+        unlink_active(http, of);
+        make_idle(http, of);
+    }
+}
