@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "route/settings.h"
 
 #include <stdint.h>
 
@@ -17,6 +18,10 @@ uint64_t segmo__config_number(const segmo_config *config, const char *name); /* 
 int segmo__config_flag(const segmo_config *config, const char *name);
 const char *segmo__config_file(const segmo_config *config); /* the loaded file's path, or NULL */
 int segmo__config_copy(segmo_config **out, const segmo_config *config, segmo_error **err);
+/* Settings as this configuration has them now; release with segmo__settings_release(). */
+int segmo__config_settings(segmo__settings **out, const segmo_config *config, segmo_error **err);
+/* Do the options fit together, those of the settings and all others? SEGMO_ERR_OPTION. */
+int segmo__config_check(const segmo_config *config, segmo_error **err);
 /* Reads the file again; on failure the configuration is unchanged. */
 int segmo__config_reload(segmo_config *config, segmo_error **err);
 
