@@ -1,13 +1,30 @@
-# segmo: the one door. `make help` lists what it opens.
+# segmo: the one door. `make` alone lists what it opens.
+#
+# Each public target does its work in a second make, so that compilers and libraries that
+# `packages` has just installed are seen, and so that everything builds in parallel (JOBS=n).
 CONFIG  ?= release
-CC      ?= gcc
+ifeq ($(origin CC),default)
+CC      := gcc
+endif
+PYTHON  ?= /usr/bin/python3
+JOBS    ?= $(shell nproc 2>/dev/null || echo 2)
 PREFIX  ?= /usr/local
+LIBDIR  ?= $(PREFIX)/lib
 DESTDIR ?=
 B       := build/$(CONFIG)
 
+ifeq ($(MAKELEVEL),0)
+MAKEFLAGS += -j$(JOBS) --no-print-directory
+.NOTPARALLEL: # goals run in the order given; the second make is the parallel one
+endif
+
 VERSION := $(shell sed -n 's/^#define SEGMO_VERSION *"\(.*\)"/\1/p' core/include/segmo.h)
+MAP     := core/libsegmo.map
 PKGS    := libcurl libcjson
 HAVE_LIBDEFLATE := $(wildcard /usr/include/libdeflate.h /usr/local/include/libdeflate.h)
+GZIP_LIB := $(if $(HAVE_LIBDEFLATE),-ldeflate,-lz)
+PACKAGES = @tests/tools/packages.sh
+SUITE    = @$(PYTHON) tests/tools/suite.py
 
 WARN    := -Wall -Wextra -Wpedantic -Wshadow
 HARDEN  := -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fstack-clash-protection
@@ -16,52 +33,178 @@ CFLAGS_test    := -O1 -g -DSEGMO_FAULTS
 CFLAGS_asan    := -O1 -g -DSEGMO_FAULTS -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 CFLAGS_tsan    := -O1 -g -DSEGMO_FAULTS -fsanitize=thread -fno-omit-frame-pointer
 CFLAGS_cov     := -O0 -g -DSEGMO_FAULTS --coverage
-LDFLAGS_release := -Wl,-z,relro,-z,now
+LDFLAGS_release := -Wl,-z,relro,-z,now,-z,defs
 LDFLAGS_asan   := -fsanitize=address,undefined
 LDFLAGS_tsan   := -fsanitize=thread
 LDFLAGS_cov    := --coverage
 
-ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -Icore/include -Icore/src -Ibuild/include -fPIC -fvisibility=hidden $(WARN) \
-             $(shell pkg-config --cflags $(PKGS)) $(if $(HAVE_LIBDEFLATE),-DSEGMO_LIBDEFLATE) $(CFLAGS_$(CONFIG)) $(CFLAGS)
-LIBS = $(shell pkg-config --libs $(PKGS)) $(if $(HAVE_LIBDEFLATE),-ldeflate,-lz) -lpthread -lm
+# Asked once, and only when something is compiled or linked.
+pkg_config = $(shell pkg-config $(1) $(PKGS) 2>/dev/null || echo missing)
+ask        = $(if $(filter missing,$(1)),$(error a library is missing: run `make packages`),$(1))
+PKG_CFLAGS = $(eval PKG_CFLAGS := $$(call ask,$$(call pkg_config,--cflags)))$(PKG_CFLAGS)
+PKG_LIBS   = $(eval PKG_LIBS := $$(call ask,$$(call pkg_config,--libs)))$(PKG_LIBS)
+
+ALL_CFLAGS  = -std=c11 -D_GNU_SOURCE -Icore/include -Icore/src -fPIC -fvisibility=hidden $(WARN) \
+              $(PKG_CFLAGS) $(if $(HAVE_LIBDEFLATE),-DSEGMO_LIBDEFLATE) $(CFLAGS_$(CONFIG)) $(CFLAGS)
+LIBS        = $(PKG_LIBS) $(GZIP_LIB) -lpthread -lm
 ALL_LDFLAGS = $(LDFLAGS_$(CONFIG)) $(LDFLAGS)
 
 CORE_SRC    := $(wildcard core/src/*.c core/src/*/*.c)
 PROGRAM_SRC := $(wildcard core/program/*.c core/program/*/*.c)
 UNIT_SRC    := $(wildcard tests/unit/test_*.c)
 UNIT_HELP   := $(filter-out $(UNIT_SRC),$(wildcard tests/unit/*.c))
+VECTOR_SRC  := $(wildcard tests/vectors/*.c)
+BENCH_SRC   := $(wildcard tests/bench/*.c)
 
 CORE_OBJ    := $(CORE_SRC:%.c=$(B)/%.o)
 PROGRAM_OBJ := $(PROGRAM_SRC:%.c=$(B)/%.o)
-UNIT_BIN    := $(UNIT_SRC:tests/unit/%.c=$(B)/unit/%)
+UNIT_BIN    := $(UNIT_SRC:tests/%.c=$(B)/%)
+VECTOR_BIN  := $(if $(VECTOR_SRC),$(B)/vectors/run)
+BENCH_BIN   := $(BENCH_SRC:tests/%.c=$(B)/%)
 
-.PHONY: all unit clean
-all: $(B)/libsegmo.so.1 $(B)/libsegmo.a $(B)/segmo
+# ---- what you call ---------------------------------------------------------------------------
 
-$(B)/%.o: %.c
+.DEFAULT_GOAL := help
+.PHONY: help packages all run test unit vectors integration check lint format generated \
+        check-generated abi abi-record bench install uninstall clean
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1@\2/p' Makefile | expand -t 1 | awk -F@ '{printf "%-24s%s\n", $$1, $$2}'
+
+packages: ## install the Debian packages that building, running and testing need
+	$(PACKAGES) build run test
+
+all: ## build the library and the segmo program into build/release
+	@$(MAKE) products
+
+run: ## build, then carry 10,000 events through a sandbox of Segment and MoEngage and sum up
+	$(PACKAGES) build run
+	@$(MAKE) products
+	@$(PYTHON) tests/run/run.py
+
+test: ## everything a change must pass: unit tests, vectors, integration (under 10 minutes)
+	$(PACKAGES) build run test
+	@$(MAKE) products
+	@$(MAKE) CONFIG=test test-programs
+	$(SUITE) unit:test vectors:test pytest:release
+
+unit: ## the unit tests alone (CONFIG=asan or tsan: with a sanitizer)
+	$(PACKAGES) build test
+	@$(MAKE) CONFIG=$(TEST_CONFIG) test-programs
+	$(SUITE) unit:$(TEST_CONFIG)
+
+vectors: ## the vectors alone
+	$(PACKAGES) build test
+	@$(MAKE) CONFIG=$(TEST_CONFIG) test-programs
+	$(SUITE) vectors:$(TEST_CONFIG)
+
+integration: ## the tests of the built program and library alone
+	$(PACKAGES) build test
+	@$(MAKE) products
+	$(SUITE) pytest:$(CONFIG)
+
+check: ## the suite under sanitizers and valgrind, lint, generated files, ABI (long)
+	$(PACKAGES) build run test check
+	@$(MAKE) products
+	@$(MAKE) CONFIG=test test-programs
+	@$(MAKE) CONFIG=asan products test-programs
+	@$(MAKE) CONFIG=tsan products test-programs
+	$(SUITE) make:lint make:check-generated make:abi unit:asan vectors:asan pytest:asan \
+	    unit:tsan pytest:tsan valgrind:test
+
+lint: ## layers, banned calls, exported names, header, format
+	@$(MAKE) products
+	@$(PYTHON) tests/lint/lint.py
+
+format: ## rewrite the C sources in the house style
+	@find core tests -name '*.[ch]' -exec clang-format -i {} +
+
+generated: ## rewrite the files that are made from others (export list, references)
+	@$(MAKE) products
+	@$(PYTHON) bindings/generate.py
+	@$(PYTHON) tests/tools/options_reference.py
+
+check-generated: ## fail when a generated file is not what `make generated` would write
+	@$(MAKE) products
+	@$(PYTHON) bindings/generate.py --check
+	@$(PYTHON) tests/tools/options_reference.py --check
+
+abi: ## compare the library with the binary interface of the last release
+	@$(MAKE) products
+	@tests/abi/abi.sh check $(B)/libsegmo.so.1
+
+abi-record: ## record the binary interface of a release
+	@$(MAKE) products
+	@tests/abi/abi.sh record $(B)/libsegmo.so.1
+
+bench: ## the figures, as ratios taken in one run
+	$(PACKAGES) build run
+	@$(MAKE) products bench-programs
+	@$(PYTHON) tests/bench/bench.py
+
+install: ## install into $(DESTDIR)$(PREFIX)
+	@$(MAKE) products
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(LIBDIR)/pkgconfig
+	install -m 755 $(B)/segmo $(DESTDIR)$(PREFIX)/bin/segmo
+	install -m 644 core/include/segmo.h $(DESTDIR)$(PREFIX)/include/segmo.h
+	install -m 644 $(B)/libsegmo.a $(DESTDIR)$(LIBDIR)/libsegmo.a
+	install -m 644 $(B)/libsegmo.so.1 $(DESTDIR)$(LIBDIR)/libsegmo.so.1
+	ln -sf libsegmo.so.1 $(DESTDIR)$(LIBDIR)/libsegmo.so
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@VERSION@|$(VERSION)|' \
+	    -e 's|@PRIVATE@|$(GZIP_LIB) -lpthread -lm|' \
+	    core/segmo.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/segmo.pc
+
+uninstall: ## take back what install put there
+	rm -f $(DESTDIR)$(PREFIX)/bin/segmo $(DESTDIR)$(PREFIX)/include/segmo.h \
+	    $(DESTDIR)$(LIBDIR)/libsegmo.a $(DESTDIR)$(LIBDIR)/libsegmo.so.1 \
+	    $(DESTDIR)$(LIBDIR)/libsegmo.so $(DESTDIR)$(LIBDIR)/pkgconfig/segmo.pc
+
+clean: ## remove everything that was built
+	rm -rf build
+
+# ---- how it is built -------------------------------------------------------------------------
+
+TEST_CONFIG := $(if $(filter release,$(CONFIG)),test,$(CONFIG))
+
+.PHONY: products test-programs bench-programs always
+products: $(B)/libsegmo.so.1 $(B)/libsegmo.a $(if $(PROGRAM_SRC),$(B)/segmo)
+test-programs: $(UNIT_BIN) $(VECTOR_BIN)
+bench-programs: $(BENCH_BIN)
+
+# One word and one name for each step; V=1 shows the commands instead.
+say = $(if $(V),,@printf '  %-5s%s\n' $(1) $(2);)
+
+# Changed flags (another compiler, a library that appeared) rebuild every object.
+$(B)/flags: always
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+	@echo '$(CC) $(ALL_CFLAGS)' | cmp -s - $@ || echo '$(CC) $(ALL_CFLAGS)' > $@
+
+$(B)/%.o: %.c $(B)/flags
+	@mkdir -p $(@D)
+	$(call say,cc,$<)$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
 
 $(B)/libsegmo.a: $(CORE_OBJ)
 	@rm -f $@
-	ar rcsD $@ $^
+	$(call say,ar,$@)ar rcsD $@ $^
 
-$(B)/libsegmo.so.1: $(CORE_OBJ) $(wildcard core/libsegmo.map)
-	$(CC) $(ALL_LDFLAGS) -shared -Wl,-soname,libsegmo.so.1 $(if $(wildcard core/libsegmo.map),-Wl,--version-script=core/libsegmo.map) -Wl,--no-undefined -o $@ $(CORE_OBJ) $(LIBS)
-	ln -sf libsegmo.so.1 $(B)/libsegmo.so
+$(B)/libsegmo.so.1: $(CORE_OBJ) $(MAP)
+	$(call say,ld,$@)$(CC) $(ALL_LDFLAGS) -shared -Wl,-soname,libsegmo.so.1 -Wl,--version-script=$(MAP) \
+	    -o $@ $(CORE_OBJ) $(LIBS)
+	@ln -sf libsegmo.so.1 $(B)/libsegmo.so
 
 $(B)/segmo: $(PROGRAM_OBJ) $(B)/libsegmo.a
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ -lmicrohttpd $(LIBS)
+	$(call say,ld,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lmicrohttpd $(LIBS) -lz
 
 $(B)/unit/%: $(B)/tests/unit/%.o $(UNIT_HELP:%.c=$(B)/%.o) $(B)/libsegmo.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
+	$(call say,ld,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
 
-unit: ; $(MAKE) CONFIG=$(if $(filter release,$(CONFIG)),test,$(CONFIG)) run-unit
-.PHONY: run-unit
-run-unit: $(UNIT_BIN)
-	@set -e; for t in $(UNIT_BIN); do echo "== $$t"; $$t; done
+$(B)/vectors/run: $(VECTOR_SRC:%.c=$(B)/%.o) $(B)/libsegmo.a
+	@mkdir -p $(@D)
+	$(call say,ld,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
-clean: ; rm -rf build
+$(B)/bench/%: $(B)/tests/bench/%.o $(B)/libsegmo.a
+	@mkdir -p $(@D)
+	$(call say,ld,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lmicrohttpd $(LIBS) -lz
 
--include $(shell find build -name '*.d' 2>/dev/null)
+.SECONDARY:
+-include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -1,0 +1,56 @@
+#!/bin/sh
+# Installs the Debian packages that are missing for the purposes named: build, run, test, check.
+# Silent when nothing is missing. Without root it prints the command to run and fails.
+set -eu
+
+packages_for() {
+    case $1 in
+    build) echo gcc libc6-dev make pkg-config libcurl4-openssl-dev libcjson-dev libdeflate-dev \
+                zlib1g-dev libmicrohttpd-dev ;;
+    run)   echo python3 ca-certificates ;;
+    test)  echo python3 python3-pytest libcmocka-dev openssl procps util-linux ;;
+    check) echo g++ clang clang-format valgrind abigail-tools ;;
+    *)     echo "packages.sh: unknown purpose '$1' (build, run, test, check)" >&2; exit 2 ;;
+    esac
+}
+
+is_installed() {
+    case " $(dpkg-query -W -f '${db:Status-Status} ' "$1" 2>/dev/null)" in
+    *" installed "*) return 0 ;;
+    *) return 1 ;;
+    esac
+}
+
+missing=
+for purpose in "$@"; do
+    wanted=$(packages_for "$purpose")
+    for package in $wanted; do
+        is_installed "$package" || missing="$missing $package"
+    done
+done
+[ -n "$missing" ] || exit 0
+
+install="apt-get install -y --no-install-recommends$missing"
+if ! command -v apt-get >/dev/null; then
+    echo "packages: missing:$missing (no apt-get here: install what they hold yourself)" >&2
+    exit 1
+fi
+if [ "$(id -u)" != 0 ]; then
+    echo "packages: missing:$missing. Run: sudo $install" >&2
+    exit 1
+fi
+
+# The lists are fetched only when the ones at hand are absent or too old to install from.
+export DEBIAN_FRONTEND=noninteractive
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+echo "packages: installing$missing"
+if ! $install >"$log" 2>&1; then
+    echo "packages: refreshing the package lists (apt-get update)"
+    { apt-get update && $install; } >"$log" 2>&1 || {
+        cat "$log" >&2
+        echo "packages: the installation failed; the lines above say why. Command: $install" >&2
+        exit 1
+    }
+fi
+echo "packages: done"

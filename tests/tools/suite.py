@@ -1,0 +1,171 @@
+#!/usr/bin/env python3
+"""Runs the parts of the suite one after another and adds up what they found.
+
+    suite.py unit:test vectors:test pytest:release make:lint
+
+A part is a kind and what it works on, most often a build configuration (build/<name>):
+
+    unit:<config>      every program in build/<config>/unit (cmocka, read as TAP)
+    valgrind:<config>  the same programs under valgrind
+    vectors:<config>   build/<config>/vectors/run, which prints TAP as well
+    pytest:<config>    every test_*.py below tests/, with SEGMO_BUILD naming the build directory
+    make:<goal>        one goal of the Makefile, counted as one test
+
+The last line is `N passed, N failed[, N skipped]`; the exit code is 1 when anything failed. A test
+that cannot run says `not run: reason` and is counted as skipped. Output of what passes is not shown.
+"""
+import os
+import re
+import signal
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PROGRAM_LIMIT_S = int(os.environ.get("SEGMO_TEST_LIMIT_S", "300"))
+VALGRIND = ["valgrind", "-q", "--error-exitcode=99", "--leak-check=full", "--errors-for-leak-kinds=definite"]
+
+
+@dataclass
+class Count:
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+    def __add__(self, other):
+        return Count(self.passed + other.passed, self.failed + other.failed, self.skipped + other.skipped)
+
+    def __str__(self):
+        skipped = f", {self.skipped} skipped" if self.skipped else ""
+        return f"{self.passed} passed, {self.failed} failed{skipped}"
+
+
+@dataclass
+class Ran:
+    code: int
+    output: str
+
+
+def run(command, limit_s, **environment):
+    """Runs a command in its own process group, so that a hanging one leaves nothing behind."""
+    process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **environment}, text=True,
+                               errors="replace", stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                               start_new_session=True)
+    try:
+        output, _ = process.communicate(timeout=limit_s)
+        return Ran(process.returncode, output)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        output, _ = process.communicate()
+        return Ran(124, f"{output}\nstopped: it ran longer than {limit_s} s\n")
+
+
+def count_tap(ran):
+    """Counts TAP lines; a program that dies, hangs or stops before its plan is a failure more."""
+    skipped = len(re.findall(r"^(?:not )?ok \d+.*# SKIP", ran.output, re.M))
+    passed = len(re.findall(r"^ok \d+(?!.*# SKIP)", ran.output, re.M))
+    failed = len(re.findall(r"^not ok \d+(?!.*# SKIP)", ran.output, re.M))
+    planned = sum(int(number) for number in re.findall(r"^1\.\.(\d+)$", ran.output, re.M))
+    stopped_early = planned == 0 or planned != passed + failed + skipped
+    if failed == 0 and (ran.code != 0 or stopped_early):
+        failed = 1
+    return Count(passed, failed, skipped)
+
+
+def tap_program(path, prefix=()):
+    ran = run([*prefix, str(path)], PROGRAM_LIMIT_S * (10 if prefix else 1), CMOCKA_MESSAGE_OUTPUT="TAP")
+    count = count_tap(ran)
+    show(path.relative_to(ROOT / "build"), count, ran)
+    return count
+
+
+def show(name, count, ran):
+    lines = [f"{str(name):<40} {count}"]
+    if count.failed:
+        lines.append(f"{ran.output.rstrip()}\n(exit code {ran.code})")
+    else:
+        lines += re.findall(r"^not run: .*$", ran.output, re.M)
+    print("\n".join(lines), flush=True)
+
+
+def unit(config, prefix=()):
+    """Two at a time: most of them wait for a disk or a clock now and then."""
+    programs = sorted(path for path in (ROOT / "build" / config / "unit").glob("test_*")
+                      if source_of(path).exists())
+    if not programs:
+        return nothing(f"build/{config}/unit holds no test: run `make CONFIG={config} test-programs`")
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        return sum(pool.map(lambda path: tap_program(path, prefix), programs), Count())
+
+
+def source_of(program):
+    return ROOT / "tests/unit" / f"{program.name}.c"
+
+
+def valgrind(config):
+    return unit(config, VALGRIND)
+
+
+def vectors(config):
+    program = ROOT / "build" / config / "vectors/run"
+    if not program.exists():
+        return nothing(f"{program.relative_to(ROOT)} is not built: run `make CONFIG={config} test-programs`")
+    return tap_program(program)
+
+
+def nothing(words):
+    print(f"failed: {words}", flush=True)
+    return Count(failed=1)
+
+
+def pytest(config):
+    """Python's own output is shown as it comes; the counts come from its XML report."""
+    report = ROOT / "build" / config / "pytest.xml"
+    report.parent.mkdir(parents=True, exist_ok=True)
+    report.unlink(missing_ok=True)
+    command = [sys.executable, "-m", "pytest", "-q", "--tb=short", f"--junitxml={report}",
+               "-o", f"cache_dir={report.parent}/pytest_cache", "tests"]
+    environment = {**os.environ, "SEGMO_BUILD": str(report.parent), "PYTHONDONTWRITEBYTECODE": "1"}
+    code = subprocess.run(command, cwd=ROOT, env=environment).returncode
+    count = count_junit(report) if report.exists() else Count()
+    if code != 0 and count.failed == 0:
+        count.failed = 1
+    print(f"{f'{config}/pytest':<40} {count}", flush=True)
+    return count
+
+
+def count_junit(report):
+    suite = ElementTree.parse(report).getroot().find("testsuite")
+    for skipped in suite.iter("skipped"):
+        print("not run: " + skipped.get("message", "").removeprefix("not run: "))
+    failed = int(suite.get("failures")) + int(suite.get("errors"))
+    skips = int(suite.get("skipped"))
+    return Count(int(suite.get("tests")) - failed - skips, failed, skips)
+
+
+def make(goal):
+    ran = run(["make", goal], PROGRAM_LIMIT_S)
+    count = Count(passed=1) if ran.code == 0 else Count(failed=1)
+    show(f"make {goal}", count, ran)
+    return count
+
+
+KINDS = {"unit": unit, "valgrind": valgrind, "vectors": vectors, "pytest": pytest, "make": make}
+
+
+def main():
+    total = Count()
+    for part in sys.argv[1:]:
+        kind, _, subject = part.partition(":")
+        if kind not in KINDS or not subject:
+            sys.exit(f"suite.py: unknown part '{part}'{__doc__.partition('A part')[2]}")
+        total += KINDS[kind](subject)
+    print(total)
+    return 1 if total.failed or not total.passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
