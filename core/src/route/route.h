@@ -19,7 +19,9 @@ segmo__decision segmo__route(const segmo__source *source, const segmo__message *
 /* Must Segment's copy be marked so that Segment does not forward it to MoEngage again? */
 int segmo__route_marks_segment_copy(const segmo__source *source, const segmo__message *message);
 
-/* For explain: appends a JSON object per destination with decision, mode, reasons and capabilities. */
+/* For explain: appends one JSON object, {"type", "source": {...}, "segment": {...}, "moengage": {...}}: per
+ * destination whether it gets the message, why not, where the request goes; whether Segment's copy is marked;
+ * MoEngage's mode and why, its settings as resolved, and what the mode cannot do. */
 void segmo__route_explain(segmo__buf *out, const segmo__source *source, const segmo__message *message);
 
 #endif
