@@ -196,7 +196,7 @@ $(B)/segmo: $(PROGRAM_OBJ) $(B)/libsegmo.a
 
 $(B)/unit/%: $(B)/tests/unit/%.o $(UNIT_HELP:%.c=$(B)/%.o) $(B)/libsegmo.a
 	@mkdir -p $(@D)
-	$(call say,ld,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
+	$(call say,ld,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka $(LIBS) -lz
 
 $(B)/vectors/run: $(VECTOR_SRC:%.c=$(B)/%.o) $(B)/libsegmo.a
 	@mkdir -p $(@D)

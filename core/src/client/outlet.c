@@ -732,7 +732,7 @@ static void flight_is_cut(segmo__outlet *outlet, const segmo__source *source, se
                           int64_t now_ms)
 {
     if (flight->count > 1)
-        segmo__lanes_halve(outlet->lanes, flight->lane);
+        segmo__lanes_halve(outlet->lanes, flight->lane, verdict == SEGMO__VERDICT_BISECT);
     else if (verdict == SEGMO__VERDICT_SPLIT)
         flight_dies(outlet, source, flight, reason, status, words, now_ms);
     else

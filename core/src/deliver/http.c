@@ -140,23 +140,26 @@ static int has_control(const char *text)
     return 0;
 }
 
+static int is_loopback_v4(struct in_addr address)
+{
+    return ntohl(address.s_addr) >> 24 == 127;
+}
+
 static int is_loopback_address(const struct sockaddr *address)
 {
-    const struct sockaddr_in *v4 = (const void *)address;
-    const struct sockaddr_in6 *v6 = (const void *)address;
-
     if (address->sa_family == AF_INET)
-        return ntohl(v4->sin_addr.s_addr) >> 24 == 127;
-    return address->sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr);
+        return is_loopback_v4(((const struct sockaddr_in *)(const void *)address)->sin_addr);
+    return address->sa_family == AF_INET6 &&
+           IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)(const void *)address)->sin6_addr);
 }
 
 static int is_loopback_host(const char *host)
 {
-    struct sockaddr_in v4 = {.sin_family = AF_INET};
+    struct in_addr v4;
 
     if (strcasecmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0)
         return 1;
-    return inet_pton(AF_INET, host, &v4.sin_addr) == 1 && is_loopback_address((const void *)&v4);
+    return inet_pton(AF_INET, host, &v4) == 1 && is_loopback_v4(v4);
 }
 
 /* What a URL says, read by libcurl's own parser so that no second opinion is possible. */
@@ -323,6 +326,8 @@ static void set_connection(CURL *easy, const segmo__http_options *options)
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)options->connect_timeout_ms);
     curl_easy_setopt(easy, CURLOPT_MAXLIFETIME_CONN, CONNECTION_LIFETIME_S);
     curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
+    curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* a hanging name server must not hold up the
+                                                       other transfers when one times out */
     if (options->ca_file)
         curl_easy_setopt(easy, CURLOPT_CAINFO, options->ca_file);
     if (options->user_agent)

@@ -25,6 +25,8 @@ typedef struct lane {
     uint32_t in_flight; /* behind the held ones */
     uint32_t back;      /* items of a batch that came back, held ones excluded; > 0: in trouble */
     uint32_t cut;       /* most items of the next piece; 0: not cut */
+    uint32_t suspects;  /* items to send next of which at least one will be refused */
+    int cut_grows;      /* after a refusal, not after "too large" */
     int some_settled;   /* an item of the batch that was cut has been settled */
     int64_t not_before_ms;
 } lane;
@@ -312,6 +314,8 @@ static uint32_t batch_limit(const lane *of, uint32_t wanted)
         return of->in_flight;
     if (of->back > 0)
         limit = min_u32(limit, of->back);
+    if (of->suspects > 0)
+        return min_u32(limit, of->suspects > 1 ? of->suspects / 2 : 1);
     return of->cut > 0 ? min_u32(limit, of->cut) : limit;
 }
 
@@ -359,14 +363,19 @@ static void leave(segmo__lanes *lanes, lane *of, uint32_t previous)
     give_node_back(lanes, index);
 }
 
-/* `count` items of the batch that came back have left it. Without any left the lane is as new. */
+static void make_whole(lane *of)
+{
+    of->cut = of->suspects = 0;
+    of->cut_grows = of->some_settled = 0;
+}
+
+/* `count` items of the batch that came back have left it. */
 static void forget_back(lane *of, uint32_t count)
 {
     of->back -= min_u32(of->back, count);
-    if (of->back > 0)
-        return;
-    of->cut = 0;
-    of->some_settled = 0;
+    of->suspects -= min_u32(of->suspects, count);
+    if (of->back == 0)
+        make_whole(of);
 }
 
 /* The held items come back, whole. */
@@ -375,7 +384,7 @@ static void release_held(lane *of)
     of->back += of->held;
     of->held = 0;
     of->last_held = NONE;
-    of->cut = 0;
+    make_whole(of);
 }
 
 void segmo__lanes_drop(segmo__lanes *lanes, int lane_no, const segmo__lane_item *previous)
@@ -393,9 +402,10 @@ void segmo__lanes_sent(segmo__lanes *lanes, int lane_no, uint32_t count)
     lanes->lane[lane_no].in_flight = count;
 }
 
-static uint32_t doubled(uint32_t cut)
+static void grow_cut(lane *of)
 {
-    return cut > UINT32_MAX / 2 ? UINT32_MAX : cut * 2;
+    if (of->cut_grows && of->suspects == 0)
+        of->cut = of->cut > UINT32_MAX / 2 ? UINT32_MAX : of->cut * 2;
 }
 
 void segmo__lanes_done(segmo__lanes *lanes, int lane_no)
@@ -406,9 +416,9 @@ void segmo__lanes_done(segmo__lanes *lanes, int lane_no)
     for (uint32_t i = 0; i < left; i++)
         leave(lanes, of, of->last_held);
     of->in_flight = 0;
-    of->cut = doubled(of->cut);
     of->some_settled = 1;
     forget_back(of, left);
+    grow_cut(of);
 }
 
 /* ---- coming back ---- */
@@ -441,13 +451,14 @@ void segmo__lanes_retry(segmo__lanes *lanes, int lane_no, int64_t not_before_ms,
     of->not_before_ms = not_before_ms;
 }
 
-uint32_t segmo__lanes_halve(segmo__lanes *lanes, int lane_no)
+void segmo__lanes_halve(segmo__lanes *lanes, int lane_no, int one_is_refused)
 {
     lane *of = &lanes->lane[lane_no];
 
     of->cut = of->in_flight > 1 ? of->in_flight / 2 : 1;
+    of->suspects = one_is_refused ? of->in_flight : 0;
+    of->cut_grows = one_is_refused;
     bring_back(of);
-    return of->cut;
 }
 
 /* ---- blame ---- */
@@ -462,6 +473,7 @@ segmo__blame segmo__lanes_refused(segmo__lanes *lanes, int lane_no)
     of->held++;
     of->in_flight = 0;
     of->back--;
+    of->suspects = 0; /* it was this one */
     if (of->back > 0)
         return SEGMO__BLAME_OPEN;
     release_held(of);

@@ -7,9 +7,13 @@
  * lane has at most one batch in flight.
  *
  * A batch that comes back (retry, halve) stays at the head of its lane, whole, and is not mixed
- * with later items: the lane is "in trouble" until the last of them has left. After halve() the
- * next piece has at most half the size; each piece that leaves doubles the size again, so one bad
- * message among n costs about 2 log2(n) requests.
+ * with later items: the lane is "in trouble" until the last of them has left.
+ *
+ * After halve() a batch goes in pieces. Was it too large, each has at most half the size. Is one of
+ * its items refused, it is a binary search: the smallest head that is known to hold a refused item
+ * is under suspicion, halves of it are sent, and a half that is taken leaves the suspicion to the
+ * other. Once the item is found, each piece that leaves doubles the size of the next. One refused
+ * item among n costs at most 2 log2(n) + 2 requests; when all are refused, n + log2(n).
  *
  * Memory is taken once, at most 56 bytes an item; after segmo__lanes_new() nothing can fail for
  * want of memory. Items do not move: a pointer is good until its item leaves.
@@ -48,8 +52,9 @@ size_t
 segmo__lanes_waiting(const segmo__lanes *lanes); /* items that have not left, in flight or not */
 int segmo__lanes_full(const segmo__lanes *lanes);
 
-/* 1 when some lane could send now if it had more items: idle, not delayed, not in trouble, and with less than a
- * full batch. In an outage, when every lane waits for a retry, none starves and nobody needs to read on. */
+/* 1 when some lane could send now if it had more items: idle, not delayed, not in trouble, and with
+ * less than a full batch. In an outage, when every lane waits for a retry, none starves and nobody
+ * needs to read on. */
 int segmo__lanes_starving(const segmo__lanes *lanes, int64_t now_ms, uint32_t batch);
 
 /* A lane that may send: idle, not delayed, and with a full batch, or an item that arrived at or
@@ -76,10 +81,10 @@ void segmo__lanes_done(segmo__lanes *lanes, int lane);
 /* The batch in flight comes back as it is, to be sent not before `not_before_ms`: one attempt more,
  * and one failure more when it `counts` (a rate limit with Retry-After and a pause do not). */
 void segmo__lanes_retry(segmo__lanes *lanes, int lane, int64_t not_before_ms, int counts);
-/* The batch in flight (of two or more) comes back to be sent in pieces, at once. No attempt is
- * counted, so that the neighbours of a refused message do not run out of attempts. Answers the size
- * of the next piece. */
-uint32_t segmo__lanes_halve(segmo__lanes *lanes, int lane);
+/* The batch in flight (of two or more) comes back to be sent in pieces, at once: because it is too
+ * large, or because `one_is_refused`. No attempt is counted, so that the neighbours of a refused
+ * message do not run out of attempts. */
+void segmo__lanes_halve(segmo__lanes *lanes, int lane, int one_is_refused);
 
 /* Whose fault is it that the only item in flight was refused? Open until another item of the same
  * cut batch was settled; if all of them are refused one by one, it is the settings' fault. */
