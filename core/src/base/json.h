@@ -1,8 +1,9 @@
 /* JSON: a strict check in front, span reading behind it, a writer, and trees (cJSON) where a tree is needed.
+ * One header, four files: json_check.c, json_read.c, json_write.c and json.c (trees, the only one with cJSON).
  *
  * Text that strangers send passes segmo__json_check() once. After that the span readers walk it without
  * checking again and hand out slices of the original bytes: numbers keep every digit, strings every byte,
- * keys their order. This is the only file that includes cJSON.
+ * keys their order.
  */
 #ifndef SEGMO_BASE_JSON_H
 #define SEGMO_BASE_JSON_H
@@ -45,7 +46,8 @@ int segmo__json_member(segmo__slice object, const char *key, segmo__slice *value
 int segmo__json_key_is(segmo__slice raw_key, const char *text);
 
 /* The bytes a string value (with quotes) or raw key (without) stands for. Unescaped strings are handed out in
- * place; otherwise they are decoded into `scratch`. NULs are kept. */
+ * place; otherwise they are decoded into `scratch`, whose earlier content goes; where that fails, scratch->failed
+ * is set and the text is empty. NULs are kept. */
 segmo__slice segmo__json_text(segmo__slice string, segmo__buf *scratch);
 int segmo__json_is_empty(segmo__slice container); /* {} or [] */
 size_t segmo__json_code_points(segmo__slice string); /* of a string value or raw key, escapes resolved */
