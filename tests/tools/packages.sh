@@ -25,6 +25,7 @@ missing=
 for purpose in "$@"; do
     wanted=$(packages_for "$purpose")
     for package in $wanted; do
+        case "$missing " in *" $package "*) continue ;; esac
         is_installed "$package" || missing="$missing $package"
     done
 done
