@@ -119,14 +119,14 @@ format: ## rewrite the C sources in the house style
 	@find core tests -name '*.[ch]' -exec clang-format -i {} +
 
 generated: ## rewrite the files that are made from others (export list, references)
-	@$(MAKE) products
 	@$(PYTHON) bindings/generate.py
-	@$(PYTHON) tests/tools/options_reference.py
+	@$(MAKE) products
+	@$(PYTHON) bindings/options_reference.py $(B)/libsegmo.so.1
 
 check-generated: ## fail when a generated file is not what `make generated` would write
-	@$(MAKE) products
 	@$(PYTHON) bindings/generate.py --check
-	@$(PYTHON) tests/tools/options_reference.py --check
+	@$(MAKE) products
+	@$(PYTHON) bindings/options_reference.py $(B)/libsegmo.so.1 --check
 
 abi: ## compare the library with the binary interface of the last release
 	@$(MAKE) products
