@@ -51,8 +51,9 @@ typedef struct segmo__rules {
 enum { SEGMO__CLIENT_OPEN, SEGMO__CLIENT_CLOSING, SEGMO__CLIENT_CLOSED };
 
 struct segmo_client {
-    segmo__mutex lock; /* rules, start and stop of the worker, rebirth after fork */
-    uint32_t generation;
+    segmo__mutex lock;       /* start and stop of the worker, rebirth after fork; taken before rules_lock */
+    segmo__mutex rules_lock; /* the pointer `rules` */
+    atomic_uint generation;  /* of fork, that the parts below belong to */
     atomic_int state;
     segmo_config *config;
     segmo__rules *rules;
@@ -61,6 +62,7 @@ struct segmo_client {
     segmo__reports *reports;
     segmo__worker *_Atomic worker; /* NULL until the first message */
     segmo__tally tally[SEGMO__DESTINATION_COUNT];
+    const char *_Atomic paused[SEGMO__DESTINATION_COUNT]; /* why a destination is paused (static words), or NULL */
     segmo__fork_guard guard;
 };
 

@@ -55,7 +55,7 @@ struct segmo__outlet {
     int64_t hold_until_ms;
     uint32_t epoch; /* raised when lanes start anew: answers to older flights only settle */
     uint32_t in_flight;
-    const char *_Atomic paused;
+    int paused;
     double mean_bytes; /* of a message: how many make a full body */
     segmo__flight *pool;
     uint64_t skips;    /* not reported yet */
@@ -535,7 +535,18 @@ static int send_lane(segmo__outlet *outlet, const segmo__rules *rules, const seg
 
 static uint32_t flight_limit(const segmo__outlet *outlet, const segmo__rules *rules)
 {
-    return atomic_load(&outlet->paused) ? 1 : rules->limits.max_in_flight;
+    return outlet->paused ? 1 : rules->limits.max_in_flight;
+}
+
+/* Nothing to read and nothing held: the usual state of a destination that is not configured. */
+static int is_idle(const segmo__outlet *outlet)
+{
+    segmo__spool_counts counts;
+
+    if (outlet->lanes && segmo__lanes_waiting(outlet->lanes) > 0)
+        return 0;
+    segmo__spool_count(outlet->client->spool, &counts);
+    return counts.pending_records[outlet->destination] == 0;
 }
 
 static int ensure_ready(segmo__outlet *outlet, const segmo__rules *rules, int64_t now_ms)
@@ -565,7 +576,7 @@ void segmo__outlet_pump(segmo__outlet *outlet, const segmo__rules *rules, int64_
     int64_t arrived_before = hurry ? now_ms + 1 : now_ms - rules->limits.flush_interval_ms;
     int lane;
 
-    if (!source || !rules->limits.delivery_enabled)
+    if (!source || !rules->limits.delivery_enabled || is_idle(outlet))
         return;
     if (now_ms < outlet->hold_until_ms) {
         lower(next_ms, outlet->hold_until_ms);
@@ -613,20 +624,22 @@ static void begin_epoch(segmo__outlet *outlet)
 static void pause_outlet(segmo__outlet *outlet, const char *reason, int status, const char *remedy,
                          int64_t now_ms)
 {
-    if (!atomic_load(&outlet->paused))
+    if (!outlet->paused)
         segmo__client_report(outlet->client, SEGMO_REPORT_PAUSED,
                              "\"destination\":\"%s\",\"reason\":\"%s\",\"status\":%d,\"remedy\":\"%s\"",
                              segmo__destination_name(outlet->destination), reason, status, remedy);
-    atomic_store(&outlet->paused, reason);
+    outlet->paused = 1;
+    atomic_store(&outlet->client->paused[outlet->destination], reason);
     outlet->hold_until_ms = now_ms + PROBE_MS;
     begin_epoch(outlet);
 }
 
 static void resume_outlet(segmo__outlet *outlet)
 {
-    if (!atomic_load(&outlet->paused))
+    if (!outlet->paused)
         return;
-    atomic_store(&outlet->paused, NULL);
+    outlet->paused = 0;
+    atomic_store(&outlet->client->paused[outlet->destination], NULL);
     segmo__client_report(outlet->client, SEGMO_REPORT_RESUMED, "\"destination\":\"%s\"",
                          segmo__destination_name(outlet->destination));
 }
@@ -864,6 +877,22 @@ void segmo__outlet_settings_changed(segmo__outlet *outlet, const segmo__rules *r
         segmo__lanes_hurry(outlet->lanes);
 }
 
+uint32_t segmo__outlet_wanted(const segmo__outlet *outlet, const segmo__rules *rules, int64_t now_ms)
+{
+    uint32_t batch = batch_size(outlet, rules);
+    size_t waiting;
+
+    if (!segmo__settings_source_by_hash(rules->settings, outlet->source) || !rules->limits.delivery_enabled ||
+        now_ms < outlet->hold_until_ms)
+        return 0;
+    if (!outlet->lanes)
+        return 1;
+    if (!segmo__lanes_starving(outlet->lanes, now_ms, batch))
+        return 0;
+    waiting = segmo__lanes_waiting(outlet->lanes);
+    return waiting == 0 ? 1 : waiting < batch ? batch - (uint32_t)waiting : batch;
+}
+
 segmo__destination segmo__outlet_destination(const segmo__outlet *outlet)
 {
     return outlet->destination;
@@ -872,19 +901,4 @@ segmo__destination segmo__outlet_destination(const segmo__outlet *outlet)
 uint64_t segmo__outlet_source(const segmo__outlet *outlet)
 {
     return outlet->source;
-}
-
-uint32_t segmo__outlet_in_flight(const segmo__outlet *outlet)
-{
-    return outlet->in_flight;
-}
-
-size_t segmo__outlet_waiting(const segmo__outlet *outlet)
-{
-    return outlet->lanes ? segmo__lanes_waiting(outlet->lanes) : 0;
-}
-
-const char *segmo__outlet_paused(const segmo__outlet *outlet)
-{
-    return atomic_load(&outlet->paused);
 }

@@ -38,10 +38,10 @@ void segmo__outlet_answer(segmo__flight *flight, const segmo__rules *rules,
                           const segmo__http_answer *answer, int64_t now_ms);
 void segmo__outlet_settings_changed(segmo__outlet *outlet, const segmo__rules *rules, int64_t now_ms);
 
+/* After how many more messages it makes sense to pump again; 0: not because of messages. */
+uint32_t segmo__outlet_wanted(const segmo__outlet *outlet, const segmo__rules *rules, int64_t now_ms);
+
 segmo__destination segmo__outlet_destination(const segmo__outlet *outlet);
 uint64_t segmo__outlet_source(const segmo__outlet *outlet);
-uint32_t segmo__outlet_in_flight(const segmo__outlet *outlet);
-size_t segmo__outlet_waiting(const segmo__outlet *outlet);     /* messages in lanes */
-const char *segmo__outlet_paused(const segmo__outlet *outlet); /* reason, or NULL; any thread */
 
 #endif

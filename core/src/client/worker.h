@@ -17,7 +17,4 @@ int segmo__worker_flush(segmo__worker *worker, int64_t deadline_ms, segmo_error 
 /* In a forked child: closes inherited sockets, forgets the rest. Called between fork and the first call. */
 void segmo__worker_fork_child(segmo__worker *worker);
 
-/* State of each destination as JSON members, for the stats. Any thread. */
-void segmo__worker_stats(segmo__worker *worker, segmo__destination destination, segmo__buf *out);
-
 #endif

@@ -113,7 +113,7 @@ typedef struct segmo__spool_mark {
     uint32_t offset;
 } segmo__spool_mark;
 void segmo__spool_mark_end(segmo__spool *spool, segmo__spool_mark *out); /* any thread */
-int segmo__spool_passed(segmo__spool *spool, const segmo__spool_mark *mark); /* the worker's thread */
+int segmo__spool_passed(segmo__spool *spool, const segmo__spool_mark *mark); /* any thread */
 
 /* ---- from outside, without a client ---- */
 

@@ -1,0 +1,495 @@
+#include "client/client.h"
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "client/pipeline.h"
+#include "client/worker.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#define DEAD_DIR "dead"
+
+/* ---- rules ------------------------------------------------------------------------------- */
+
+static const char *option(void *ctx, const char *name)
+{
+    return segmo__config_value(ctx, name);
+}
+
+static void copy_text(char *out, size_t size, const char *text)
+{
+    snprintf(out, size, "%s", text ? text : "");
+}
+
+static segmo__full_policy full_policy(const char *text)
+{
+    if (text && strcmp(text, "block") == 0)
+        return SEGMO__FULL_BLOCK;
+    if (text && strcmp(text, "drop_oldest") == 0)
+        return SEGMO__FULL_DROP_OLDEST;
+    return SEGMO__FULL_REFUSE;
+}
+
+static void read_limits(segmo__limits_in_force *limits, const segmo_config *config)
+{
+    *limits = (segmo__limits_in_force){
+        .when_full = full_policy(segmo__config_value(config, "spool.when_full")),
+        .sync_always = strcmp(segmo__config_value(config, "spool.sync"), "always") == 0,
+        .report_delivered = segmo__config_flag(config, "reports.delivered"),
+        .report_attempts = segmo__config_flag(config, "reports.attempts"),
+        .debug = segmo__config_flag(config, "debug"),
+        .gzip = segmo__config_flag(config, "delivery.gzip"),
+        .gzip_level = (uint32_t)segmo__config_number(config, "delivery.gzip_level"),
+        .lanes = (uint32_t)segmo__config_number(config, "delivery.lanes"),
+        .max_in_flight = (uint32_t)segmo__config_number(config, "delivery.max_in_flight"),
+        .flush_at = (uint32_t)segmo__config_number(config, "delivery.flush_at"),
+        .flush_interval_ms = (uint32_t)segmo__config_number(config, "delivery.flush_interval_ms"),
+        .max_batch_bytes = (uint32_t)segmo__config_number(config, "delivery.max_batch_bytes"),
+        .max_attempts = (uint32_t)segmo__config_number(config, "delivery.max_attempts"),
+        .max_age_ms = (int64_t)segmo__config_number(config, "delivery.max_age_ms"),
+        .backoff_base_ms = (uint32_t)segmo__config_number(config, "delivery.backoff_base_ms"),
+        .backoff_cap_ms = (uint32_t)segmo__config_number(config, "delivery.backoff_cap_ms"),
+        .users_per_minute = segmo__config_number(config, "moengage.users_per_minute"),
+        .events_per_minute = segmo__config_number(config, "moengage.events_per_minute"),
+        .requests_per_minute = 60 * segmo__config_number(config, "moengage.requests_per_second"),
+        .delivery_enabled = segmo__config_flag(config, "delivery.enabled"),
+    };
+    copy_text(limits->library_name, sizeof limits->library_name,
+              segmo__config_value(config, "library.name"));
+    copy_text(limits->library_version, sizeof limits->library_version,
+              segmo__config_value(config, "library.version"));
+}
+
+int segmo__rules_new(segmo__rules **out, const segmo_config *config, segmo_error **err)
+{
+    segmo__rules *rules = segmo__zalloc(sizeof *rules);
+    int status;
+
+    if (!rules)
+        return segmo__fail_memory(err);
+    status = segmo__settings_build(&rules->settings, option, (void *)config, err);
+    if (status != SEGMO_OK) {
+        segmo__free(rules);
+        return status;
+    }
+    atomic_init(&rules->refs, 1);
+    read_limits(&rules->limits, config);
+    *out = rules;
+    return SEGMO_OK;
+}
+
+segmo__rules *segmo__client_rules(segmo_client *client)
+{
+    segmo__rules *rules;
+
+    pthread_mutex_lock(&client->rules_lock);
+    rules = client->rules;
+    atomic_fetch_add_explicit(&rules->refs, 1, memory_order_relaxed);
+    pthread_mutex_unlock(&client->rules_lock);
+    return rules;
+}
+
+void segmo__rules_release(segmo__rules *rules)
+{
+    if (!rules || atomic_fetch_sub_explicit(&rules->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    segmo__settings_release(rules->settings);
+    segmo__free(rules);
+}
+
+void segmo__client_reload(segmo_client *client)
+{
+    segmo_error *error = NULL;
+    segmo_config *config = NULL;
+    segmo__rules *fresh = NULL, *old;
+    segmo__buf members;
+    int status = segmo__config_copy(&config, client->config, &error);
+
+    if (status == SEGMO_OK)
+        status = segmo__config_reload(config, &error);
+    if (status == SEGMO_OK)
+        status = segmo__rules_new(&fresh, config, &error);
+    segmo__buf_init(&members, 4096);
+    if (status == SEGMO_OK) {
+        pthread_mutex_lock(&client->rules_lock);
+        old = client->rules;
+        client->rules = fresh;
+        pthread_mutex_unlock(&client->rules_lock);
+        segmo__rules_release(old);
+        segmo__buf_add_lit(&members, "\"code\":\"in_force\"");
+    } else {
+        segmo__buf_add_lit(&members, "\"code\":\"refused\",\"field\":");
+        segmo__json_put_text(&members, segmo_error_field(error));
+        segmo__buf_add_lit(&members, ",\"message\":");
+        segmo__json_put_text(&members, segmo_error_message(error));
+    }
+    segmo__reports_add(client->reports, SEGMO_REPORT_SETTINGS, segmo__buf_slice(&members));
+    segmo__buf_free(&members);
+    segmo_config_free(config);
+    segmo_error_free(error);
+}
+
+/* ---- reports ----------------------------------------------------------------------------- */
+
+void segmo__client_report(segmo_client *client, segmo_report_kind_t kind, const char *format, ...)
+{
+    char members[1024];
+    va_list args;
+    int len;
+
+    va_start(args, format);
+    len = vsnprintf(members, sizeof members, format, args);
+    va_end(args);
+    if (len > 0 && (size_t)len < sizeof members)
+        segmo__reports_add(client->reports, kind, (segmo__slice){members, (size_t)len});
+}
+
+static void spool_notice(void *ctx, const char *code, const char *words, uint64_t count)
+{
+    segmo_client *client = ctx;
+    segmo__buf members;
+
+    segmo__buf_init(&members, 4096);
+    segmo__buf_addf(&members, "\"code\":\"%s\",\"count\":%llu,\"message\":", code, (unsigned long long)count);
+    segmo__json_put_text(&members, words);
+    segmo__reports_add(client->reports, SEGMO_REPORT_SPOOL, segmo__buf_slice(&members));
+    segmo__buf_free(&members);
+}
+
+/* ---- storage ----------------------------------------------------------------------------- */
+
+static int is_mine(void *ctx, segmo__slice stored)
+{
+    segmo_client *client = ctx;
+    segmo__message message;
+    segmo__rules *rules;
+    int mine;
+
+    if (segmo__message_read(&message, stored, NULL) != SEGMO_OK)
+        return 0;
+    rules = segmo__client_rules(client);
+    mine = segmo__settings_source_by_hash(rules->settings, message.source) != NULL;
+    segmo__rules_release(rules);
+    return mine;
+}
+
+static int dead_letter_dir(segmo__buf *out, const char *spool_dir)
+{
+    segmo__buf_addf(out, "%s/" DEAD_DIR, spool_dir);
+    segmo__buf_add_char(out, '\0');
+    return !out->failed;
+}
+
+static int open_letters(segmo_client *client, const char *spool_dir, segmo_error **err)
+{
+    uint64_t max_bytes = segmo__config_number(client->config, "dead_letters.max_bytes");
+    segmo__buf dir;
+    int status;
+
+    if (!spool_dir)
+        return segmo__dead_letters_open(&client->letters, NULL, max_bytes, err);
+    segmo__buf_init(&dir, 8192);
+    status = dead_letter_dir(&dir, spool_dir)
+                 ? segmo__dead_letters_open(&client->letters, dir.data, max_bytes, err)
+                 : segmo__fail_memory(err);
+    segmo__buf_free(&dir);
+    return status;
+}
+
+/* Adopted messages enter the accounts when their directory is taken over. */
+static void count_adopted(segmo_client *client)
+{
+    segmo__spool_counts counts;
+
+    segmo__spool_count(client->spool, &counts);
+    for (unsigned d = 0; d < SEGMO__DESTINATION_COUNT; d++) {
+        segmo__count(&client->tally[d].accepted, counts.pending_records[d]);
+        segmo__count(&client->tally[d].adopted, counts.pending_records[d]);
+    }
+}
+
+static int open_storage(segmo_client *client, segmo_error **err)
+{
+    const segmo_config *config = client->config;
+    int in_memory = segmo__config_flag(config, "spool.memory_only");
+    const char *dir = in_memory ? NULL : segmo__config_value(config, "spool.dir");
+    segmo__spool_options options = {
+        .dir = dir,
+        .max_bytes = segmo__config_number(config, "spool.max_bytes"),
+        .sync_ms = (uint32_t)segmo__config_number(config, "spool.sync_ms"),
+        .destinations = (1u << SEGMO__DESTINATION_COUNT) - 1,
+        .mine = is_mine,
+        .notice = spool_notice,
+        .ctx = client,
+    };
+    int status;
+
+    if (!in_memory && !dir)
+        return segmo__fail(err, SEGMO_ERR_OPTION, "spool.dir",
+                           "no directory is set and none can be derived from HOME; set spool.dir, or "
+                           "spool.memory_only = true to do without durability");
+    status = open_letters(client, dir, err);
+    if (status == SEGMO_OK)
+        status = segmo__spool_open(&client->spool, &options, err);
+    if (status == SEGMO_OK)
+        count_adopted(client);
+    return status;
+}
+
+/* ---- fork -------------------------------------------------------------------------------- */
+
+static void fork_prepare(void *arg)
+{
+    segmo_client *client = arg;
+
+    pthread_mutex_lock(&client->lock);
+    pthread_mutex_lock(&client->rules_lock);
+    if (client->spool)
+        segmo__spool_fork_prepare(client->spool);
+    segmo__reports_fork_prepare(client->reports);
+}
+
+static void fork_parent(void *arg)
+{
+    segmo_client *client = arg;
+
+    segmo__reports_fork_parent(client->reports);
+    if (client->spool)
+        segmo__spool_fork_parent(client->spool);
+    pthread_mutex_unlock(&client->rules_lock);
+    pthread_mutex_unlock(&client->lock);
+}
+
+static void fork_child(void *arg)
+{
+    segmo_client *client = arg;
+    segmo__worker *worker = atomic_load(&client->worker);
+
+    segmo__reports_fork_child(client->reports);
+    if (client->spool)
+        segmo__spool_fork_child(client->spool);
+    if (worker)
+        segmo__worker_fork_child(worker);
+    segmo__mutex_init(&client->rules_lock);
+    segmo__mutex_init(&client->lock);
+}
+
+static void zero_tally(segmo_client *client)
+{
+    memset((void *)client->tally, 0, sizeof client->tally);
+    memset((void *)client->paused, 0, sizeof client->paused);
+}
+
+/* The parent's spool, worker and letters belong to the parent: they are forgotten, not freed, since another thread of
+ * the parent may have been inside any of them when it forked. A failure leaves the generation as it was, so that the
+ * next call tries again. */
+static int be_born_in_child(segmo_client *client, segmo_error **err)
+{
+    int status = SEGMO_OK;
+
+    pthread_mutex_lock(&client->lock);
+    if (atomic_load(&client->generation) != segmo__fork_generation()) {
+        segmo__spool_close(client->spool, 1);
+        client->spool = NULL;
+        client->letters = NULL;
+        atomic_store(&client->worker, NULL);
+        zero_tally(client);
+        if (atomic_load(&client->state) == SEGMO__CLIENT_OPEN)
+            status = open_storage(client, err);
+        if (status == SEGMO_OK)
+            atomic_store(&client->generation, segmo__fork_generation());
+    }
+    pthread_mutex_unlock(&client->lock);
+    return status;
+}
+
+/* ---- admission and life ------------------------------------------------------------------- */
+
+int segmo__client_admit(segmo_client *client, segmo_error **err)
+{
+    if (!client)
+        return segmo__fail(err, SEGMO_ERR_INVALID, "client", "is NULL; open one first");
+    if (atomic_load_explicit(&client->state, memory_order_acquire) != SEGMO__CLIENT_OPEN)
+        return segmo__fail(err, SEGMO_ERR_CLOSED, NULL, "the client was closed; open another one");
+    if (atomic_load_explicit(&client->generation, memory_order_acquire) != segmo__fork_generation())
+        return be_born_in_child(client, err);
+    return SEGMO_OK;
+}
+
+int segmo__client_start(segmo_client *client, segmo_error **err)
+{
+    segmo__worker *worker = atomic_load_explicit(&client->worker, memory_order_acquire);
+    int status = SEGMO_OK;
+
+    if (worker)
+        return SEGMO_OK;
+    pthread_mutex_lock(&client->lock);
+    if (atomic_load(&client->state) != SEGMO__CLIENT_OPEN) {
+        status = segmo__fail(err, SEGMO_ERR_CLOSED, NULL, "the client was closed; open another one");
+    } else if (!atomic_load(&client->worker)) {
+        segmo__spool_start(client->spool);
+        status = segmo__worker_start(&worker, client, err);
+        if (status == SEGMO_OK)
+            atomic_store_explicit(&client->worker, worker, memory_order_release);
+    }
+    pthread_mutex_unlock(&client->lock);
+    return status;
+}
+
+static int has_pending(segmo_client *client)
+{
+    segmo__spool_counts counts;
+
+    segmo__spool_count(client->spool, &counts);
+    for (unsigned d = 0; d < SEGMO__DESTINATION_COUNT; d++)
+        if (counts.pending_records[d] > 0)
+            return 1;
+    return 0;
+}
+
+int segmo__client_new(segmo_client **out, const segmo_config *config, segmo_error **err)
+{
+    segmo_client *client = segmo__zalloc(sizeof *client);
+    int status;
+
+    if (!client)
+        return segmo__fail_memory(err);
+    segmo__mutex_init(&client->lock);
+    segmo__mutex_init(&client->rules_lock);
+    atomic_store(&client->generation, segmo__fork_generation());
+    status = segmo__config_copy(&client->config, config, err);
+    if (status == SEGMO_OK)
+        status = segmo__rules_new(&client->rules, client->config, err);
+    if (status != SEGMO_OK)
+        goto fail;
+    client->reports = segmo__reports_new((uint32_t)segmo__config_number(client->config, "reports.max"));
+    status = client->reports ? open_storage(client, err) : segmo__fail_memory(err);
+    if (status != SEGMO_OK)
+        goto fail;
+    client->guard = (segmo__fork_guard){fork_prepare, fork_parent, fork_child, client, NULL, NULL};
+    segmo__fork_guard_add(&client->guard);
+    if (has_pending(client)) /* adopted: deliver it without waiting for a first message */
+        status = segmo__client_start(client, err);
+    if (status != SEGMO_OK) {
+        segmo__client_free(client);
+        return status;
+    }
+    *out = client;
+    return SEGMO_OK;
+fail:
+    segmo__spool_close(client->spool, 0);
+    segmo__dead_letters_free(client->letters);
+    segmo__reports_free(client->reports);
+    segmo__rules_release(client->rules);
+    segmo_config_free(client->config);
+    segmo__free(client);
+    return status;
+}
+
+int segmo__client_flush(segmo_client *client, int64_t deadline_ms, segmo_error **err)
+{
+    segmo__worker *worker = atomic_load(&client->worker);
+
+    return worker ? segmo__worker_flush(worker, deadline_ms, err) : SEGMO_OK;
+}
+
+int segmo__client_stop(segmo_client *client, int64_t deadline_ms, segmo_error **err)
+{
+    int open = SEGMO__CLIENT_OPEN;
+    int status;
+
+    if (!atomic_compare_exchange_strong(&client->state, &open, SEGMO__CLIENT_CLOSING))
+        return segmo__fail(err, SEGMO_ERR_CLOSED, NULL, "the client was closed already");
+    status = segmo__client_flush(client, deadline_ms, err);
+    pthread_mutex_lock(&client->lock);
+    segmo__worker_stop(atomic_exchange(&client->worker, NULL));
+    pthread_mutex_unlock(&client->lock);
+    segmo__spool_sync(client->spool, 1000, NULL);
+    atomic_store(&client->state, SEGMO__CLIENT_CLOSED);
+    segmo__reports_wake(client->reports);
+    return status;
+}
+
+static void free_parts(segmo_client *client)
+{
+    segmo__worker_stop(atomic_exchange(&client->worker, NULL));
+    segmo__spool_close(client->spool, 0);
+    segmo__dead_letters_free(client->letters);
+}
+
+void segmo__client_free(segmo_client *client)
+{
+    if (!client)
+        return;
+    segmo__fork_guard_remove(&client->guard);
+    if (atomic_load(&client->generation) == segmo__fork_generation())
+        free_parts(client);
+    else
+        segmo__spool_close(client->spool, 1);
+    segmo__reports_free(client->reports);
+    segmo__rules_release(client->rules);
+    segmo_config_free(client->config);
+    segmo__free(client);
+}
+
+/* ---- stats ------------------------------------------------------------------------------- */
+
+static void put_destination(segmo_client *client, unsigned d, const segmo__spool_counts *counts,
+                            segmo__buf *out)
+{
+    const segmo__tally *tally = &client->tally[d];
+    const char *paused = atomic_load(&client->paused[d]);
+
+    segmo__buf_addf(out,
+                    "\"accepted\":%llu,\"adopted\":%llu,\"delivered\":%llu,\"dead\":%llu,"
+                    "\"pending\":%llu,\"pending_bytes\":%llu,\"skipped\":%llu,\"skipped_for\":",
+                    (unsigned long long)segmo__counted(&tally->accepted),
+                    (unsigned long long)segmo__counted(&tally->adopted),
+                    (unsigned long long)segmo__counted(&tally->delivered),
+                    (unsigned long long)segmo__counted(&tally->dead),
+                    (unsigned long long)counts->pending_records[d],
+                    (unsigned long long)counts->pending_bytes[d],
+                    (unsigned long long)segmo__counted(&tally->skipped));
+    segmo__reasons_put(&tally->skipped_for, out);
+    segmo__buf_add_lit(out, ",\"dead_for\":");
+    segmo__reasons_put(&tally->dead_for, out);
+    segmo__buf_addf(out,
+                    ",\"requests\":%llu,\"retries\":%llu,\"bytes_raw\":%llu,\"bytes_sent\":%llu,"
+                    "\"warnings\":%llu,\"state\":\"%s\",\"paused_for\":",
+                    (unsigned long long)segmo__counted(&tally->requests),
+                    (unsigned long long)segmo__counted(&tally->retries),
+                    (unsigned long long)segmo__counted(&tally->bytes_raw),
+                    (unsigned long long)segmo__counted(&tally->bytes_sent),
+                    (unsigned long long)segmo__counted(&tally->warnings), paused ? "paused" : "open");
+    if (paused)
+        segmo__json_put_text(out, paused);
+    else
+        segmo__buf_add_lit(out, "null");
+}
+
+void segmo__client_stats(segmo_client *client, segmo__buf *out)
+{
+    segmo__spool_counts counts;
+
+    segmo__spool_count(client->spool, &counts);
+    segmo__buf_addf(out, "{\"accepted\":%llu,\"destinations\":{",
+                    (unsigned long long)counts.appended_records);
+    for (unsigned d = 0; d < SEGMO__DESTINATION_COUNT; d++) {
+        segmo__buf_addf(out, "%s\"%s\":{", d > 0 ? "," : "",
+                        segmo__destination_name((segmo__destination)d));
+        put_destination(client, d, &counts, out);
+        segmo__buf_add_char(out, '}');
+    }
+    segmo__buf_addf(out,
+                    "},\"spool\":{\"files\":%llu,\"file_bytes\":%llu,\"adopted_records\":%llu,"
+                    "\"damaged_records\":%llu,\"damaged_bytes\":%llu,\"disk_full\":%s},"
+                    "\"dead_letters_dropped\":%llu,\"reports_dropped\":%llu}",
+                    (unsigned long long)counts.files, (unsigned long long)counts.file_bytes,
+                    (unsigned long long)counts.adopted_records,
+                    (unsigned long long)counts.damaged_records,
+                    (unsigned long long)counts.damaged_bytes, counts.disk_full ? "true" : "false",
+                    (unsigned long long)segmo__dead_letters_dropped(client->letters),
+                    (unsigned long long)segmo__reports_dropped(client->reports));
+}

@@ -1,0 +1,10 @@
+/* The policy drop_oldest: when a destination is over its quota, its oldest messages become dead letters. */
+#ifndef SEGMO_CLIENT_TRIM_H
+#define SEGMO_CLIENT_TRIM_H
+
+#include "client/client.h"
+
+/* Worker's thread. */
+void segmo__trim_oldest(segmo_client *client, const segmo__rules *rules);
+
+#endif

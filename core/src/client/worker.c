@@ -1,0 +1,337 @@
+/* The loop, in the order that keeps duplicates after a crash bounded: answers settle messages, what was settled is
+ * written, and only then new requests start. */
+#include "client/worker.h"
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "client/outlet.h"
+#include "client/trim.h"
+
+#define TICK_MS        500  /* how often the configuration file is looked at */
+#define ADOPT_EVERY_MS 5000 /* how often directories of dead processes are looked for */
+#define IDLE_WAIT_MS   5000
+#define BODY_MAX       (1u << 20)
+#define TRIM_EVERY     1000 /* messages appended between looks at the quota under drop_oldest */
+#define NOBODY         UINT64_MAX
+
+struct segmo__worker {
+    segmo_client *client;
+    pthread_t thread;
+    segmo__outlet_shop shop;
+    segmo__outlet **outlets;
+    size_t outlet_count;
+    atomic_int stopping;
+    atomic_uint_least64_t appended; /* messages appended while this worker lives */
+    atomic_uint_least64_t wake_at;  /* wakes the worker when `appended` reaches it; NOBODY: it is awake */
+    atomic_int flushers;
+    segmo__mutex lock; /* of `rounds` */
+    segmo__cond turned;
+    uint64_t rounds; /* of the loop, for flushers to wait on */
+    int64_t file_mtime_ns;
+    int64_t file_size;
+    int64_t next_tick_ms;
+    int64_t next_adopt_ms;
+    segmo__rules *seen_rules; /* compared by identity only */
+};
+
+/* ---- settings and outlets ---------------------------------------------------------------- */
+
+static void look_at_file(segmo__worker *worker)
+{
+    const char *path = segmo__config_file(worker->client->config);
+    int64_t mtime_ns, size;
+
+    if (!path)
+        return;
+    mtime_ns = segmo__file_mtime_ns(path);
+    size = segmo__file_size(path);
+    if (mtime_ns == worker->file_mtime_ns && size == worker->file_size)
+        return;
+    worker->file_mtime_ns = mtime_ns;
+    worker->file_size = size;
+    segmo__client_reload(worker->client);
+}
+
+static segmo__outlet *find_outlet(const segmo__worker *worker, segmo__destination destination,
+                                  uint64_t source)
+{
+    for (size_t i = 0; i < worker->outlet_count; i++)
+        if (segmo__outlet_destination(worker->outlets[i]) == destination &&
+            segmo__outlet_source(worker->outlets[i]) == source)
+            return worker->outlets[i];
+    return NULL;
+}
+
+static int add_outlet(segmo__worker *worker, segmo__destination destination, uint64_t source)
+{
+    segmo__outlet **grown;
+    segmo__outlet *outlet;
+
+    if (find_outlet(worker, destination, source))
+        return 1;
+    grown = segmo__realloc(worker->outlets, (worker->outlet_count + 1) * sizeof(segmo__outlet *));
+    if (!grown)
+        return 0;
+    worker->outlets = grown;
+    outlet = segmo__outlet_new(&worker->shop, destination, source);
+    if (!outlet)
+        return 0;
+    worker->outlets[worker->outlet_count++] = outlet;
+    return 1;
+}
+
+/* Makes an outlet for every source and destination of the settings. Outlets of sources that are gone stay and rest,
+ * since answers may still be on their way to them. */
+static int make_outlets(segmo__worker *worker, const segmo__rules *rules)
+{
+    for (size_t i = 0; i < rules->settings->source_count; i++)
+        for (unsigned d = 0; d < SEGMO__DESTINATION_COUNT; d++)
+            if (!add_outlet(worker, (segmo__destination)d, rules->settings->sources[i].hash))
+                return 0;
+    return 1;
+}
+
+static void follow_rules(segmo__worker *worker, segmo__rules *rules, int64_t now_ms)
+{
+    if (rules == worker->seen_rules || !make_outlets(worker, rules))
+        return;
+    for (size_t i = 0; worker->seen_rules && i < worker->outlet_count; i++)
+        segmo__outlet_settings_changed(worker->outlets[i], rules, now_ms);
+    segmo__rules_release(worker->seen_rules);
+    atomic_fetch_add(&rules->refs, 1);
+    worker->seen_rules = rules;
+}
+
+static void adopt(segmo__worker *worker)
+{
+    segmo_client *client = worker->client;
+    uint64_t pending[SEGMO__SPOOL_DESTINATIONS] = {0};
+
+    if (segmo__spool_adopt(client->spool, pending) == 0)
+        return;
+    for (unsigned d = 0; d < SEGMO__DESTINATION_COUNT; d++) {
+        segmo__count(&client->tally[d].accepted, pending[d]);
+        segmo__count(&client->tally[d].adopted, pending[d]);
+    }
+}
+
+static void tick(segmo__worker *worker, int64_t now_ms)
+{
+    if (now_ms >= worker->next_tick_ms) {
+        worker->next_tick_ms = now_ms + TICK_MS;
+        look_at_file(worker);
+    }
+    if (now_ms >= worker->next_adopt_ms) {
+        worker->next_adopt_ms = now_ms + ADOPT_EVERY_MS;
+        adopt(worker);
+    }
+}
+
+/* ---- sleeping ---------------------------------------------------------------------------- */
+
+/* Wakes us as soon as some outlet can make use of more; in an outage none can, and nobody is disturbed. */
+static void ask_to_be_woken(segmo__worker *worker, const segmo__rules *rules, uint64_t seen, int64_t now_ms)
+{
+    uint64_t least = NOBODY - seen - 1;
+
+    for (size_t i = 0; i < worker->outlet_count; i++) {
+        uint32_t wanted = segmo__outlet_wanted(worker->outlets[i], rules, now_ms);
+
+        if (wanted > 0 && wanted < least)
+            least = wanted;
+    }
+    if (rules->limits.when_full == SEGMO__FULL_DROP_OLDEST && least > TRIM_EVERY)
+        least = TRIM_EVERY;
+    atomic_store(&worker->wake_at, seen + least);
+}
+
+void segmo__worker_appended(segmo__worker *worker)
+{
+    uint64_t appended = atomic_fetch_add(&worker->appended, 1) + 1;
+
+    if (appended >= atomic_load(&worker->wake_at) && atomic_exchange(&worker->wake_at, NOBODY) != NOBODY)
+        segmo__http_wake(worker->shop.http);
+}
+
+static uint32_t time_to_wait(const segmo__worker *worker, int64_t now_ms, int64_t next_ms)
+{
+    int64_t until_ms = next_ms;
+
+    if (worker->next_adopt_ms < until_ms)
+        until_ms = worker->next_adopt_ms;
+    if (segmo__config_file(worker->client->config) && worker->next_tick_ms < until_ms)
+        until_ms = worker->next_tick_ms;
+    return until_ms <= now_ms ? 0 : (uint32_t)(until_ms - now_ms);
+}
+
+/* ---- the loop ---------------------------------------------------------------------------- */
+
+static void take_answers(segmo__worker *worker, const segmo__rules *rules)
+{
+    segmo__http_answer answer;
+
+    while (segmo__http_next(worker->shop.http, &answer))
+        segmo__outlet_answer(answer.tag, rules, &answer, segmo__clock_mono_ms());
+}
+
+static void commit(segmo__worker *worker)
+{
+    segmo_error *error = NULL;
+
+    if (segmo__spool_commit(worker->client->spool, &error) != SEGMO_OK)
+        segmo__client_report(worker->client, SEGMO_REPORT_SPOOL, "\"code\":\"settled_not_written\"");
+    segmo_error_free(error);
+}
+
+/* Everything that was settled in a round is visible to flushers after it. */
+static void end_round(segmo__worker *worker)
+{
+    if (atomic_load(&worker->flushers) == 0)
+        return;
+    pthread_mutex_lock(&worker->lock);
+    worker->rounds++;
+    pthread_cond_broadcast(&worker->turned);
+    pthread_mutex_unlock(&worker->lock);
+}
+
+static void one_round(segmo__worker *worker)
+{
+    segmo__rules *rules = segmo__client_rules(worker->client);
+    uint64_t seen = atomic_load(&worker->appended);
+    int64_t now_ms = segmo__clock_mono_ms();
+    int64_t next_ms = now_ms + IDLE_WAIT_MS;
+    int hurry = atomic_load(&worker->flushers) > 0;
+
+    follow_rules(worker, rules, now_ms);
+    tick(worker, now_ms);
+    if (rules->limits.when_full == SEGMO__FULL_DROP_OLDEST)
+        segmo__trim_oldest(worker->client, rules);
+    for (size_t i = 0; i < worker->outlet_count; i++)
+        segmo__outlet_pump(worker->outlets[i], rules, now_ms, hurry, &next_ms);
+    ask_to_be_woken(worker, rules, seen, now_ms);
+    if (atomic_load(&worker->appended) >= atomic_load(&worker->wake_at) ||
+        hurry != (atomic_load(&worker->flushers) > 0) || atomic_load(&worker->stopping))
+        next_ms = now_ms;
+    commit(worker); /* what was skipped or buried in the pump */
+    end_round(worker);
+    segmo__http_run(worker->shop.http, time_to_wait(worker, now_ms, next_ms));
+    atomic_store(&worker->wake_at, NOBODY);
+    take_answers(worker, rules);
+    commit(worker);
+    segmo__rules_release(rules);
+}
+
+static void *run(void *arg)
+{
+    segmo__worker *worker = arg;
+
+    while (!atomic_load(&worker->stopping))
+        one_round(worker);
+    segmo__http_abort(worker->shop.http);
+    commit(worker);
+    end_round(worker);
+    return NULL;
+}
+
+/* ---- life -------------------------------------------------------------------------------- */
+
+static segmo__http_options http_options(const segmo_config *config)
+{
+    return (segmo__http_options){
+        .timeout_ms = (uint32_t)segmo__config_number(config, "delivery.timeout_ms"),
+        .connect_timeout_ms = (uint32_t)segmo__config_number(config, "delivery.connect_timeout_ms"),
+        .max_connections = (uint32_t)segmo__config_number(config, "delivery.max_in_flight"),
+        .proxy = segmo__config_value(config, "delivery.proxy"),
+        .ca_file = segmo__config_value(config, "delivery.ca_file"),
+        .allow_plain_http = segmo__config_flag(config, "delivery.allow_plain_http"),
+        .user_agent = "segmo/" SEGMO_VERSION};
+}
+
+static void forget(segmo__worker *worker)
+{
+    for (size_t i = 0; i < worker->outlet_count; i++)
+        segmo__outlet_free(worker->outlets[i]);
+    segmo__free(worker->outlets);
+    segmo__rules_release(worker->seen_rules);
+    segmo__gzip_free(worker->shop.gzip);
+    segmo__buf_free(&worker->shop.raw);
+    segmo__buf_free(&worker->shop.message);
+    segmo__free(worker);
+}
+
+int segmo__worker_start(segmo__worker **out, segmo_client *client, segmo_error **err)
+{
+    segmo__worker *worker = segmo__zalloc(sizeof *worker);
+    segmo__http_options options = http_options(client->config);
+    const char *path = segmo__config_file(client->config);
+    int status, code;
+
+    if (!worker)
+        return segmo__fail_memory(err);
+    worker->client = client;
+    worker->shop.client = client;
+    segmo__buf_init(&worker->shop.raw, BODY_MAX);
+    segmo__buf_init(&worker->shop.message, BODY_MAX);
+    segmo__mutex_init(&worker->lock);
+    segmo__cond_init(&worker->turned);
+    atomic_store(&worker->wake_at, NOBODY);
+    worker->next_adopt_ms = segmo__clock_mono_ms() + ADOPT_EVERY_MS;
+    worker->file_mtime_ns = path ? segmo__file_mtime_ns(path) : 0;
+    worker->file_size = path ? segmo__file_size(path) : 0;
+    worker->shop.gzip = segmo__gzip_new((int)client->rules->limits.gzip_level);
+    status = worker->shop.gzip ? segmo__http_open(&worker->shop.http, &options, err)
+                               : segmo__fail_memory(err);
+    if (status != SEGMO_OK)
+        goto fail;
+    code = segmo__thread_start(&worker->thread, run, worker, "segmo-worker");
+    if (code == 0) {
+        *out = worker;
+        return SEGMO_OK;
+    }
+    status = segmo__fail(err, SEGMO_ERR_MEMORY, NULL,
+                         "the system allows no further thread (%d); raise the limit", code);
+fail:
+    segmo__http_close(worker->shop.http, 0);
+    forget(worker);
+    return status;
+}
+
+void segmo__worker_stop(segmo__worker *worker)
+{
+    if (!worker)
+        return;
+    atomic_store(&worker->stopping, 1);
+    segmo__http_wake(worker->shop.http);
+    pthread_join(worker->thread, NULL);
+    segmo__http_close(worker->shop.http, 0);
+    forget(worker);
+}
+
+void segmo__worker_fork_child(segmo__worker *worker)
+{
+    segmo__http_fork_child(worker->shop.http);
+}
+
+/* ---- flush ------------------------------------------------------------------------------- */
+
+int segmo__worker_flush(segmo__worker *worker, int64_t deadline_ms, segmo_error **err)
+{
+    segmo__spool_mark mark;
+    int passed;
+
+    segmo__spool_mark_end(worker->client->spool, &mark);
+    atomic_fetch_add(&worker->flushers, 1);
+    pthread_mutex_lock(&worker->lock);
+    while (!(passed = segmo__spool_passed(worker->client->spool, &mark)) &&
+           segmo__clock_mono_ms() < deadline_ms) {
+        segmo__http_wake(worker->shop.http);
+        segmo__cond_wait_until(&worker->turned, &worker->lock, deadline_ms);
+    }
+    pthread_mutex_unlock(&worker->lock);
+    atomic_fetch_sub(&worker->flushers, 1);
+    if (passed)
+        return SEGMO_OK;
+    return segmo__fail(err, SEGMO_ERR_TIMEOUT, NULL,
+                       "messages are still pending; they stay in the spool and go on being sent");
+}
