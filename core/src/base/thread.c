@@ -78,6 +78,14 @@ int segmo__thread_start(pthread_t *thread, void *(*run)(void *), void *arg, cons
     return code;
 }
 
+void segmo__sleep_ms(uint32_t ms)
+{
+    struct timespec left = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L};
+
+    while (nanosleep(&left, &left) != 0)
+        ;
+}
+
 uint32_t segmo__fork_generation(void)
 {
     return atomic_load_explicit(&generation, memory_order_relaxed);

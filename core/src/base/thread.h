@@ -18,6 +18,8 @@ int segmo__cond_wait_until(segmo__cond *cond, segmo__mutex *mutex, int64_t deadl
 /* Starts a thread with all signals blocked and a 256 KiB stack; 0 or an errno. */
 int segmo__thread_start(pthread_t *thread, void *(*run)(void *), void *arg, const char *name);
 
+void segmo__sleep_ms(uint32_t ms);
+
 /* Raised by one in every child of fork. */
 uint32_t segmo__fork_generation(void);
 

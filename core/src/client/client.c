@@ -9,7 +9,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#define DEAD_DIR "dead"
+#define DEAD_DIR      "dead"
+#define LEAVE_WAIT_MS 2000
 
 /* ---- rules ------------------------------------------------------------------------------- */
 
@@ -267,6 +268,7 @@ static void fork_child(void *arg)
     segmo_client *client = arg;
     segmo__worker *worker = atomic_load(&client->worker);
 
+    atomic_store(&client->calls, 0); /* the threads that were inside are the parent's */
     segmo__reports_fork_child(client->reports);
     if (client->spool)
         segmo__spool_fork_child(client->spool);
@@ -307,15 +309,31 @@ static int be_born_in_child(segmo_client *client, segmo_error **err)
 
 /* ---- admission and life ------------------------------------------------------------------- */
 
-int segmo__client_admit(segmo_client *client, segmo_error **err)
+static int fail_closed(segmo_error **err)
 {
+    return segmo__fail(err, SEGMO_ERR_CLOSED, NULL, "the client was closed; open another one");
+}
+
+/* Counted before the state is asked, so that closing either sees the call or the call sees the closing. */
+int segmo__client_enter(segmo_client *client, segmo_error **err)
+{
+    int status = SEGMO_OK;
+
     if (!client)
         return segmo__fail(err, SEGMO_ERR_INVALID, "client", "is NULL; open one first");
-    if (atomic_load_explicit(&client->state, memory_order_acquire) != SEGMO__CLIENT_OPEN)
-        return segmo__fail(err, SEGMO_ERR_CLOSED, NULL, "the client was closed; open another one");
+    atomic_fetch_add(&client->calls, 1);
     if (atomic_load_explicit(&client->generation, memory_order_acquire) != segmo__fork_generation())
-        return be_born_in_child(client, err);
-    return SEGMO_OK;
+        status = be_born_in_child(client, err);
+    if (status == SEGMO_OK && atomic_load(&client->state) != SEGMO__CLIENT_OPEN)
+        status = fail_closed(err);
+    if (status != SEGMO_OK)
+        segmo__client_leave(client);
+    return status;
+}
+
+void segmo__client_leave(segmo_client *client)
+{
+    atomic_fetch_sub_explicit(&client->calls, 1, memory_order_release);
 }
 
 int segmo__client_start(segmo_client *client, segmo_error **err)
@@ -327,7 +345,7 @@ int segmo__client_start(segmo_client *client, segmo_error **err)
         return SEGMO_OK;
     pthread_mutex_lock(&client->lock);
     if (atomic_load(&client->state) != SEGMO__CLIENT_OPEN) {
-        status = segmo__fail(err, SEGMO_ERR_CLOSED, NULL, "the client was closed; open another one");
+        status = fail_closed(err);
     } else if (!atomic_load(&client->worker)) {
         segmo__spool_start(client->spool);
         status = segmo__worker_start(&worker, client, err);
@@ -395,28 +413,51 @@ int segmo__client_flush(segmo_client *client, int64_t deadline_ms, segmo_error *
     return worker ? segmo__worker_flush(worker, deadline_ms, err) : SEGMO_OK;
 }
 
+/* Other threads' calls end soon: waits are woken, and new calls are refused. */
+static int others_have_left(segmo_client *client, int64_t deadline_ms)
+{
+    segmo__worker *worker = atomic_load(&client->worker);
+
+    while (atomic_load_explicit(&client->calls, memory_order_acquire) > 0) {
+        if (segmo__clock_mono_ms() > deadline_ms)
+            return 0;
+        segmo__reports_wake(client->reports);
+        if (worker)
+            segmo__worker_wake_flushers(worker);
+        segmo__sleep_ms(1);
+    }
+    return 1;
+}
+
+static void close_parts(segmo_client *client)
+{
+    segmo__worker_stop(atomic_exchange(&client->worker, NULL));
+    segmo__spool_count(client->spool, &client->last_counts);
+    segmo__spool_close(client->spool, 0);
+    segmo__dead_letters_free(client->letters);
+    client->spool = NULL;
+    client->letters = NULL;
+}
+
 int segmo__client_stop(segmo_client *client, int64_t deadline_ms, segmo_error **err)
 {
     int open = SEGMO__CLIENT_OPEN;
-    int status;
+    int status = SEGMO_OK;
 
+    if (atomic_load(&client->generation) != segmo__fork_generation())
+        status = be_born_in_child(client, err);
+    if (status != SEGMO_OK)
+        return status;
     if (!atomic_compare_exchange_strong(&client->state, &open, SEGMO__CLIENT_CLOSING))
-        return segmo__fail(err, SEGMO_ERR_CLOSED, NULL, "the client was closed already");
+        return fail_closed(err);
     status = segmo__client_flush(client, deadline_ms, err);
-    pthread_mutex_lock(&client->lock);
-    segmo__worker_stop(atomic_exchange(&client->worker, NULL));
-    pthread_mutex_unlock(&client->lock);
-    segmo__spool_sync(client->spool, 1000, NULL);
+    if (others_have_left(client, segmo__clock_mono_ms() + LEAVE_WAIT_MS)) {
+        pthread_mutex_lock(&client->lock);
+        close_parts(client);
+        pthread_mutex_unlock(&client->lock);
+    }
     atomic_store(&client->state, SEGMO__CLIENT_CLOSED);
-    segmo__reports_wake(client->reports);
     return status;
-}
-
-static void free_parts(segmo_client *client)
-{
-    segmo__worker_stop(atomic_exchange(&client->worker, NULL));
-    segmo__spool_close(client->spool, 0);
-    segmo__dead_letters_free(client->letters);
 }
 
 void segmo__client_free(segmo_client *client)
@@ -424,8 +465,8 @@ void segmo__client_free(segmo_client *client)
     if (!client)
         return;
     segmo__fork_guard_remove(&client->guard);
-    if (atomic_load(&client->generation) == segmo__fork_generation())
-        free_parts(client);
+    if (client->spool && atomic_load(&client->generation) == segmo__fork_generation())
+        close_parts(client);
     else
         segmo__spool_close(client->spool, 1);
     segmo__reports_free(client->reports);
@@ -471,9 +512,10 @@ static void put_destination(segmo_client *client, unsigned d, const segmo__spool
 
 void segmo__client_stats(segmo_client *client, segmo__buf *out)
 {
-    segmo__spool_counts counts;
+    segmo__spool_counts counts = client->last_counts;
 
-    segmo__spool_count(client->spool, &counts);
+    if (client->spool)
+        segmo__spool_count(client->spool, &counts);
     segmo__buf_addf(out, "{\"accepted\":%llu,\"destinations\":{",
                     (unsigned long long)counts.appended_records);
     for (unsigned d = 0; d < SEGMO__DESTINATION_COUNT; d++) {
@@ -490,6 +532,6 @@ void segmo__client_stats(segmo_client *client, segmo__buf *out)
                     (unsigned long long)counts.adopted_records,
                     (unsigned long long)counts.damaged_records,
                     (unsigned long long)counts.damaged_bytes, counts.disk_full ? "true" : "false",
-                    (unsigned long long)segmo__dead_letters_dropped(client->letters),
+                    (unsigned long long)(client->letters ? segmo__dead_letters_dropped(client->letters) : 0),
                     (unsigned long long)segmo__reports_dropped(client->reports));
 }

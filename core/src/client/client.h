@@ -55,6 +55,7 @@ struct segmo_client {
     segmo__mutex rules_lock; /* the pointer `rules` */
     atomic_uint generation;  /* of fork, that the parts below belong to */
     atomic_int state;
+    atomic_int calls; /* public calls that are inside: closing waits for them */
     segmo_config *config;
     segmo__rules *rules;
     segmo__spool *spool;
@@ -63,6 +64,7 @@ struct segmo_client {
     segmo__worker *_Atomic worker; /* NULL until the first message */
     segmo__tally tally[SEGMO__DESTINATION_COUNT];
     const char *_Atomic paused[SEGMO__DESTINATION_COUNT]; /* why a destination is paused (static words), or NULL */
+    segmo__spool_counts last_counts; /* when it was closed */
     segmo__fork_guard guard;
 };
 
@@ -72,9 +74,10 @@ void segmo__rules_release(segmo__rules *rules);
 /* Reads the configuration file again and swaps the rules, or reports why not. Worker's thread. */
 void segmo__client_reload(segmo_client *client);
 
-/* Checks argument, fork and state before a public call: in a forked child the client is quietly made anew.
- * SEGMO_OK, or the failure to return. */
-int segmo__client_admit(segmo_client *client, segmo_error **err);
+/* Begins a public call: checks argument, fork and state; in a forked child the client is quietly made anew. SEGMO_OK,
+ * and then segmo__client_leave() ends it; or the failure to return. */
+int segmo__client_enter(segmo_client *client, segmo_error **err);
+void segmo__client_leave(segmo_client *client);
 int segmo__client_start(segmo_client *client, segmo_error **err); /* spool's keeper and worker, once */
 
 int segmo__client_new(segmo_client **out, const segmo_config *config, segmo_error **err);

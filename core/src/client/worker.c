@@ -315,8 +315,15 @@ void segmo__worker_fork_child(segmo__worker *worker)
 
 /* ---- flush ------------------------------------------------------------------------------- */
 
+/* A flusher of a client that another thread is closing gives up; the closing itself flushes on. */
+static int should_give_up(const segmo__worker *worker, int called_by_close)
+{
+    return !called_by_close && atomic_load(&worker->client->state) != SEGMO__CLIENT_OPEN;
+}
+
 int segmo__worker_flush(segmo__worker *worker, int64_t deadline_ms, segmo_error **err)
 {
+    int called_by_close = atomic_load(&worker->client->state) != SEGMO__CLIENT_OPEN;
     segmo__spool_mark mark;
     int passed;
 
@@ -324,7 +331,7 @@ int segmo__worker_flush(segmo__worker *worker, int64_t deadline_ms, segmo_error 
     atomic_fetch_add(&worker->flushers, 1);
     pthread_mutex_lock(&worker->lock);
     while (!(passed = segmo__spool_passed(worker->client->spool, &mark)) &&
-           segmo__clock_mono_ms() < deadline_ms) {
+           segmo__clock_mono_ms() < deadline_ms && !should_give_up(worker, called_by_close)) {
         segmo__http_wake(worker->shop.http);
         segmo__cond_wait_until(&worker->turned, &worker->lock, deadline_ms);
     }
@@ -334,4 +341,11 @@ int segmo__worker_flush(segmo__worker *worker, int64_t deadline_ms, segmo_error 
         return SEGMO_OK;
     return segmo__fail(err, SEGMO_ERR_TIMEOUT, NULL,
                        "messages are still pending; they stay in the spool and go on being sent");
+}
+
+void segmo__worker_wake_flushers(segmo__worker *worker)
+{
+    pthread_mutex_lock(&worker->lock);
+    pthread_cond_broadcast(&worker->turned);
+    pthread_mutex_unlock(&worker->lock);
 }

@@ -14,6 +14,8 @@ void segmo__worker_appended(segmo__worker *worker);
 /* Sends what waits at once and waits until everything appended before the call is settled; SEGMO_ERR_TIMEOUT. */
 int segmo__worker_flush(segmo__worker *worker, int64_t deadline_ms, segmo_error **err);
 
+void segmo__worker_wake_flushers(segmo__worker *worker); /* ends their waits once the client is closing */
+
 /* In a forked child: closes inherited sockets, forgets the rest. Called between fork and the first call. */
 void segmo__worker_fork_child(segmo__worker *worker);
 

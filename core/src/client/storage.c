@@ -1,0 +1,369 @@
+#include "client/storage.h"
+
+#include "base/clock.h"
+#include "base/id.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "client/options.h"
+#include "model/destination.h"
+#include "model/message.h"
+#include "spool/dead_letters.h"
+#include "spool/spool.h"
+
+static int spool_dir(const segmo_config *config, const char **dir, segmo_error **err)
+{
+    *dir = segmo__config_value(config, "spool.dir");
+    return *dir ? SEGMO_OK
+                : segmo__fail(err, SEGMO_ERR_OPTION, "spool.dir", "no directory is set; name one");
+}
+
+/* ---- contents ---------------------------------------------------------------------------- */
+
+static const char *const state_names[] = {"pending", "delivered", "dead", "skipped"};
+
+struct census {
+    uint64_t records;
+    uint64_t bytes;
+    uint64_t states[SEGMO__DESTINATION_COUNT][4];
+    int64_t oldest_ms;
+    uint64_t processes;
+    uint64_t alive;
+    uint64_t files;
+    char process[256]; /* seen last: sights come directory by directory, file by file */
+    char file[256];
+    segmo__message message;
+};
+
+static int is_new_name(char *last, size_t size, const char *name)
+{
+    size_t len = strlen(name) < size ? strlen(name) : size - 1;
+
+    if (strncmp(last, name, size) == 0)
+        return 0;
+    memcpy(last, name, len);
+    last[len] = '\0';
+    return 1;
+}
+
+static int count_sight(void *ctx, const segmo__spool_sight *sight)
+{
+    struct census *census = ctx;
+
+    if (is_new_name(census->process, sizeof census->process, sight->process)) {
+        census->processes++;
+        census->alive += sight->alive ? 1 : 0;
+        census->file[0] = '\0';
+    }
+    census->files += (uint64_t)is_new_name(census->file, sizeof census->file, sight->file);
+    census->records++;
+    census->bytes += sight->payload.len;
+    for (unsigned d = 0; d < SEGMO__DESTINATION_COUNT; d++)
+        census->states[d][sight->settled[d] & 3]++;
+    if (sight->settled[0] != SEGMO__PENDING && sight->settled[1] != SEGMO__PENDING)
+        return 0;
+    if (segmo__message_read(&census->message, sight->payload, NULL) == SEGMO_OK &&
+        (census->oldest_ms == 0 || census->message.accepted_ms < census->oldest_ms))
+        census->oldest_ms = census->message.accepted_ms;
+    return 0;
+}
+
+static int count_letter(void *ctx, segmo__slice line)
+{
+    (void)line;
+    ++*(uint64_t *)ctx;
+    return 0;
+}
+
+static int letters_dir(segmo__buf *out, const char *dir, segmo_error **err)
+{
+    segmo__buf_addf(out, "%s/dead", dir);
+    segmo__buf_add_char(out, '\0');
+    return out->failed ? segmo__fail_memory(err) : SEGMO_OK;
+}
+
+static void put_census(segmo__buf *out, const struct census *census, uint64_t dead_letters)
+{
+    int64_t age_ms = census->oldest_ms ? segmo__clock_wall_ms() - census->oldest_ms : 0;
+
+    segmo__buf_addf(out,
+                    "{\"processes\":%llu,\"alive\":%llu,\"files\":%llu,\"records\":%llu,\"bytes\":%llu,"
+                    "\"oldest_pending_ms\":%lld,\"dead_letters\":%llu,\"destinations\":{",
+                    (unsigned long long)census->processes, (unsigned long long)census->alive,
+                    (unsigned long long)census->files, (unsigned long long)census->records,
+                    (unsigned long long)census->bytes, (long long)age_ms,
+                    (unsigned long long)dead_letters);
+    for (unsigned d = 0; d < SEGMO__DESTINATION_COUNT; d++) {
+        segmo__buf_addf(out, "%s\"%s\":{", d > 0 ? "," : "",
+                        segmo__destination_name((segmo__destination)d));
+        for (unsigned state = 0; state < 4; state++)
+            segmo__buf_addf(out, "%s\"%s\":%llu", state > 0 ? "," : "", state_names[state],
+                            (unsigned long long)census->states[d][state]);
+        segmo__buf_add_char(out, '}');
+    }
+    segmo__buf_add_lit(out, "}}");
+}
+
+int segmo__storage_json(const segmo_config *config, segmo__buf *out, segmo_error **err)
+{
+    struct census *census = segmo__zalloc(sizeof *census);
+    uint64_t letters = 0;
+    segmo__buf dead;
+    const char *dir;
+    int status = census ? spool_dir(config, &dir, err) : segmo__fail_memory(err);
+
+    segmo__buf_init(&dead, 8192);
+    if (status == SEGMO_OK)
+        status = segmo__spool_look(dir, count_sight, census, err);
+    if (status == SEGMO_OK)
+        status = letters_dir(&dead, dir, err);
+    if (status == SEGMO_OK)
+        status = segmo__dead_letters_each(dead.data, count_letter, &letters, err);
+    if (status == SEGMO_OK)
+        put_census(out, census, letters);
+    segmo__buf_free(&dead);
+    segmo__free(census);
+    return status;
+}
+
+struct wanted_id {
+    segmo__slice id;
+    uint64_t hash;
+    segmo__buf scratch;
+    int found;
+};
+
+static int find_id(void *ctx, const segmo__spool_sight *sight)
+{
+    struct wanted_id *wanted = ctx;
+    segmo__message message;
+    segmo__slice text;
+
+    if (segmo__message_read(&message, sight->payload, NULL) != SEGMO_OK)
+        return 0;
+    segmo__buf_clear(&wanted->scratch);
+    text = segmo__json_text(segmo__message_part(&message, SEGMO__PART_MESSAGE_ID), &wanted->scratch);
+    wanted->found = text.len == wanted->id.len && memcmp(text.at, wanted->id.at, text.len) == 0;
+    return wanted->found;
+}
+
+int segmo__storage_holds(const segmo_config *config, const char *message_id, int *found, segmo_error **err)
+{
+    struct wanted_id wanted = {.id = segmo__slice_of(message_id)};
+    const char *dir;
+    int status = spool_dir(config, &dir, err);
+
+    segmo__buf_init(&wanted.scratch, SEGMO__MESSAGE_STORED_MAX);
+    if (status == SEGMO_OK)
+        status = segmo__spool_look(dir, find_id, &wanted, err);
+    segmo__buf_free(&wanted.scratch);
+    *found = wanted.found;
+    return status >= SEGMO_OK ? SEGMO_OK : status;
+}
+
+/* ---- dead letters ------------------------------------------------------------------------ */
+
+struct letters {
+    segmo__json *query; /* NULL: all */
+    uint64_t limit;
+    uint64_t count;
+    segmo__buf *out;
+    segmo__buf stored;  /* messages to put back, framed: length u32, presets, payload */
+    segmo_error *error;
+};
+
+static int text_is(segmo__slice line, const char *member, const char *wanted)
+{
+    segmo__slice value;
+
+    return segmo__json_member(line, member, &value) && value.len == strlen(wanted) + 2 &&
+           memcmp(value.at + 1, wanted, value.len - 2) == 0;
+}
+
+static int is_listed(segmo__slice line, const segmo__json *ids)
+{
+    for (const segmo__json *id = segmo__json_first(ids); id; id = segmo__json_after(id))
+        if (segmo__json_string(id) && text_is(line, "id", segmo__json_string(id)))
+            return 1;
+    return 0;
+}
+
+static int fits(const struct letters *letters, segmo__slice line)
+{
+    const segmo__json *ids = segmo__json_get(letters->query, "id");
+    const char *destination = segmo__json_string(segmo__json_get(letters->query, "destination"));
+    const char *reason = segmo__json_string(segmo__json_get(letters->query, "reason"));
+
+    return (!ids || is_listed(line, ids)) && (!destination || text_is(line, "destination", destination)) &&
+           (!reason || text_is(line, "reason", reason));
+}
+
+static int read_query(struct letters *letters, const char *query, segmo_error **err)
+{
+    int status = query ? segmo__json_parse(&letters->query, segmo__slice_of(query), err) : SEGMO_OK;
+
+    if (status != SEGMO_OK)
+        return status;
+    if (letters->query && segmo__json_tree_kind(letters->query) != SEGMO__JSON_OBJECT)
+        return segmo__fail(err, SEGMO_ERR_INVALID, "query", "must be a JSON object");
+    for (const segmo__json *member = segmo__json_first(letters->query); member;
+         member = segmo__json_after(member)) {
+        const char *name = segmo__json_name(member);
+
+        if (strcmp(name, "id") && strcmp(name, "destination") && strcmp(name, "reason") &&
+            strcmp(name, "limit"))
+            return segmo__fail(err, SEGMO_ERR_INVALID, "query",
+                               "may have the members id, destination, reason and limit");
+    }
+    letters->limit = (uint64_t)segmo__json_number(segmo__json_get(letters->query, "limit"), 1e18);
+    return SEGMO_OK;
+}
+
+static int list_letter(void *ctx, segmo__slice line)
+{
+    struct letters *letters = ctx;
+
+    if (letters->count >= letters->limit || !fits(letters, line))
+        return 0;
+    if (letters->count++ > 0)
+        segmo__buf_add_char(letters->out, ',');
+    segmo__buf_add_slice(letters->out, line);
+    return 0;
+}
+
+int segmo__dead_list_json(const segmo_config *config, const char *query, segmo__buf *out, segmo_error **err)
+{
+    struct letters letters = {.out = out};
+    segmo__buf dir;
+    const char *spool;
+    int status = spool_dir(config, &spool, err);
+
+    segmo__buf_init(&dir, 8192);
+    if (status == SEGMO_OK)
+        status = read_query(&letters, query, err);
+    if (status == SEGMO_OK)
+        status = letters_dir(&dir, spool, err);
+    segmo__buf_add_char(out, '[');
+    if (status == SEGMO_OK)
+        status = segmo__dead_letters_each(dir.data, list_letter, &letters, err);
+    segmo__buf_add_char(out, ']');
+    segmo__json_free(letters.query);
+    segmo__buf_free(&dir);
+    return status;
+}
+
+/* A letter becomes a stored message again, pending for its own destination only. */
+static int frame_letter(struct letters *letters, segmo__slice line)
+{
+    segmo__slice message, source;
+    segmo__buf scratch;
+    segmo__message_rules rules = {.library_name = "segmo", .library_version = SEGMO_VERSION, .call = -1};
+    uint32_t at = (uint32_t)letters->stored.len, len;
+    uint8_t head[4 + SEGMO__SPOOL_DESTINATIONS];
+    char *id;
+    int status;
+
+    if (!segmo__json_member(line, "message", &message) || !segmo__json_member(line, "source", &source))
+        return segmo__fail(&letters->error, SEGMO_ERR_INVALID, "message", "a dead letter has no message");
+    segmo__buf_init(&scratch, 4096);
+    source = segmo__json_text(source, &scratch);
+    id = segmo__strndup(source.at, source.len);
+    segmo__buf_free(&scratch);
+    if (!id)
+        return segmo__fail_memory(&letters->error);
+    rules.source = segmo__message_source_hash(id);
+    segmo__free(id);
+    memset(head, SEGMO__SKIPPED, sizeof head);
+    head[4 + (text_is(line, "destination", "moengage") ? SEGMO__DESTINATION_MOENGAGE
+                                                        : SEGMO__DESTINATION_SEGMENT)] = SEGMO__PENDING;
+    segmo__buf_add(&letters->stored, head, sizeof head);
+    status = segmo__message_complete(&letters->stored, message, &rules, &letters->error);
+    if (status != SEGMO_OK)
+        return status;
+    len = (uint32_t)(letters->stored.len - at - sizeof head);
+    memcpy(letters->stored.data + at, &len, sizeof len);
+    return SEGMO_OK;
+}
+
+static int collect_letter(void *ctx, segmo__slice line)
+{
+    struct letters *letters = ctx;
+
+    if (letters->count >= letters->limit || !fits(letters, line))
+        return 0;
+    letters->count++;
+    return frame_letter(letters, line);
+}
+
+struct planter {
+    const segmo__buf *stored;
+    size_t at;
+};
+
+static int next_payload(void *ctx, segmo__slice *payload, uint8_t preset[SEGMO__SPOOL_DESTINATIONS])
+{
+    struct planter *planter = ctx;
+    uint32_t len;
+
+    if (planter->at >= planter->stored->len)
+        return 0;
+    memcpy(&len, planter->stored->data + planter->at, sizeof len);
+    memcpy(preset, planter->stored->data + planter->at + 4, SEGMO__SPOOL_DESTINATIONS);
+    *payload = (segmo__slice){planter->stored->data + planter->at + 4 + SEGMO__SPOOL_DESTINATIONS, len};
+    planter->at += 4 + SEGMO__SPOOL_DESTINATIONS + len;
+    return 1;
+}
+
+static int drop_letter(void *ctx, segmo__slice line)
+{
+    struct letters *letters = ctx;
+
+    if (letters->count >= letters->limit || !fits(letters, line))
+        return 0;
+    letters->count++;
+    return 1;
+}
+
+static int for_letters(const segmo_config *config, const char *query, int put_back, uint64_t *count,
+                       segmo_error **err)
+{
+    struct letters letters = {.stored = {.max = 1u << 30}};
+    struct planter planter = {.stored = &letters.stored};
+    segmo__buf dir;
+    const char *spool;
+    int status = spool_dir(config, &spool, err);
+
+    *count = 0;
+    segmo__buf_init(&dir, 8192);
+    if (status == SEGMO_OK)
+        status = read_query(&letters, query, err);
+    if (status == SEGMO_OK)
+        status = letters_dir(&dir, spool, err);
+    if (status == SEGMO_OK && put_back) {
+        status = segmo__dead_letters_each(dir.data, collect_letter, &letters, err);
+        if (letters.error) {
+            status = segmo_error_status(letters.error);
+            segmo__fail(err, status, segmo_error_field(letters.error), "%s",
+                        segmo_error_message(letters.error));
+        }
+        if (status == SEGMO_OK && letters.count > 0)
+            status = segmo__spool_plant(spool, next_payload, &planter, err);
+        letters.count = 0;
+    }
+    if (status == SEGMO_OK)
+        status = segmo__dead_letters_remove(dir.data, drop_letter, &letters, count, err);
+    segmo_error_free(letters.error);
+    segmo__json_free(letters.query);
+    segmo__buf_free(&letters.stored);
+    segmo__buf_free(&dir);
+    return status;
+}
+
+int segmo__dead_put_back(const segmo_config *config, const char *query, uint64_t *count, segmo_error **err)
+{
+    return for_letters(config, query, 1, count, err);
+}
+
+int segmo__dead_delete(const segmo_config *config, const char *query, uint64_t *count, segmo_error **err)
+{
+    return for_letters(config, query, 0, count, err);
+}
