@@ -77,8 +77,8 @@ int segmo_client_open(segmo_client **out, const segmo_config *config, segmo_erro
     return status == SEGMO_OK ? segmo__client_new(out, config, err) : status;
 }
 
-int segmo_client_enqueue(segmo_client *client, const char *source, const char *json, size_t json_len,
-                         segmo_error **err)
+int segmo_client_enqueue(segmo_client *client, const char *source, const char *json,
+                         size_t json_len, segmo_error **err)
 {
     int status = segmo__client_enter(client, err);
 
@@ -91,8 +91,8 @@ int segmo_client_enqueue(segmo_client *client, const char *source, const char *j
     return status;
 }
 
-typedef int (*accept_fn)(segmo_client *client, const char *source, segmo__slice json, segmo__buf *out,
-                         segmo_error **err);
+typedef int (*accept_fn)(segmo_client *client, const char *source, segmo__slice json,
+                         segmo__buf *out, segmo_error **err);
 
 static int accept_many(accept_fn accept, segmo_client *client, const char *source, const char *json,
                        size_t json_len, char **out, size_t *out_len, segmo_error **err)
@@ -116,13 +116,15 @@ static int accept_many(accept_fn accept, segmo_client *client, const char *sourc
 int segmo_client_enqueue_batch(segmo_client *client, const char *source, const char *json,
                                size_t json_len, char **out, size_t *out_len, segmo_error **err)
 {
-    return accept_many(segmo__pipeline_accept_batch, client, source, json, json_len, out, out_len, err);
+    return accept_many(segmo__pipeline_accept_batch, client, source, json, json_len, out, out_len,
+                       err);
 }
 
 int segmo_client_import_streams(segmo_client *client, const char *source, const char *json,
                                 size_t json_len, char **out, size_t *out_len, segmo_error **err)
 {
-    return accept_many(segmo__pipeline_accept_streams, client, source, json, json_len, out, out_len, err);
+    return accept_many(segmo__pipeline_accept_streams, client, source, json, json_len, out, out_len,
+                       err);
 }
 
 int segmo_client_sync(segmo_client *client, uint32_t timeout_ms, segmo_error **err)
@@ -159,7 +161,8 @@ int segmo_client_flush(segmo_client *client, uint32_t timeout_ms, segmo_error **
 }
 
 /* Reports and stats may be read after closing too, so only the argument is checked. */
-int segmo_client_poll(segmo_client *client, segmo_report **out, uint32_t timeout_ms, segmo_error **err)
+int segmo_client_poll(segmo_client *client, segmo_report **out, uint32_t timeout_ms,
+                      segmo_error **err)
 {
     int status = need(client, "client", err);
 
@@ -189,15 +192,16 @@ int segmo_client_stats_json(segmo_client *client, char **out, size_t *out_len, s
     if (status == SEGMO_OK) {
         segmo__buf_init(&stats, RESULT_MAX);
         segmo__client_stats(client, &stats);
-        status = hand_out(stats.failed ? segmo__fail_memory(err) : SEGMO_OK, &stats, out, out_len, err);
+        status =
+            hand_out(stats.failed ? segmo__fail_memory(err) : SEGMO_OK, &stats, out, out_len, err);
     }
     if (entered == SEGMO_OK)
         segmo__client_leave(client);
     return status;
 }
 
-int segmo_client_explain(segmo_client *client, const char *source, const char *json, size_t json_len,
-                         char **out, size_t *out_len, segmo_error **err)
+int segmo_client_explain(segmo_client *client, const char *source, const char *json,
+                         size_t json_len, char **out, size_t *out_len, segmo_error **err)
 {
     segmo__buf answer;
     segmo__rules *rules;
@@ -209,7 +213,8 @@ int segmo_client_explain(segmo_client *client, const char *source, const char *j
     rules = segmo__client_rules(client);
     status = need(json, "json", err);
     if (status == SEGMO_OK)
-        status = segmo__pipeline_explain(rules, source, (segmo__slice){json, json_len}, &answer, err);
+        status =
+            segmo__pipeline_explain(rules, source, (segmo__slice){json, json_len}, &answer, err);
     segmo__rules_release(rules);
     status = hand_out(status, &answer, out, out_len, err);
     segmo__client_leave(client);
@@ -287,7 +292,8 @@ static int add_extra(struct call *call, const char *extra, segmo_error **err)
     return SEGMO_OK;
 }
 
-static int finish_call(struct call *call, segmo_client *client, const char *extra, segmo_error **err)
+static int finish_call(struct call *call, segmo_client *client, const char *extra,
+                       segmo_error **err)
 {
     int status = add_extra(call, extra, err);
 
@@ -296,7 +302,8 @@ static int finish_call(struct call *call, segmo_client *client, const char *extr
         status = segmo__fail(err, SEGMO_ERR_TOO_LARGE, NULL, "a message may have %d bytes of JSON",
                              SEGMO__MESSAGE_MAX);
     if (status == SEGMO_OK)
-        status = segmo_client_enqueue(client, SEGMO_SOURCE_DEFAULT, call->json.data, call->json.len, err);
+        status = segmo_client_enqueue(client, SEGMO_SOURCE_DEFAULT, call->json.data, call->json.len,
+                                      err);
     segmo__buf_free(&call->json);
     return status;
 }
@@ -312,8 +319,8 @@ int segmo_identify(segmo_client *client, const char *user_id, const char *traits
     return finish_call(&call, client, extra, err);
 }
 
-int segmo_track(segmo_client *client, const char *user_id, const char *event, const char *properties,
-                const char *extra, segmo_error **err)
+int segmo_track(segmo_client *client, const char *user_id, const char *event,
+                const char *properties, const char *extra, segmo_error **err)
 {
     struct call call;
 
@@ -342,8 +349,8 @@ int segmo_page(segmo_client *client, const char *user_id, const char *name, cons
     return view("page", client, user_id, name, properties, extra, err);
 }
 
-int segmo_screen(segmo_client *client, const char *user_id, const char *name, const char *properties,
-                 const char *extra, segmo_error **err)
+int segmo_screen(segmo_client *client, const char *user_id, const char *name,
+                 const char *properties, const char *extra, segmo_error **err)
 {
     return view("screen", client, user_id, name, properties, extra, err);
 }
@@ -360,8 +367,8 @@ int segmo_group(segmo_client *client, const char *user_id, const char *group_id,
     return finish_call(&call, client, extra, err);
 }
 
-int segmo_alias(segmo_client *client, const char *previous_id, const char *user_id, const char *extra,
-                segmo_error **err)
+int segmo_alias(segmo_client *client, const char *previous_id, const char *user_id,
+                const char *extra, segmo_error **err)
 {
     struct call call;
 
@@ -374,7 +381,8 @@ int segmo_alias(segmo_client *client, const char *previous_id, const char *user_
 /* ---- without a client -------------------------------------------------------------------- */
 
 int segmo_transform(const segmo_config *config, const char *source, const char *destination,
-                    const char *json, size_t json_len, char **out, size_t *out_len, segmo_error **err)
+                    const char *json, size_t json_len, char **out, size_t *out_len,
+                    segmo_error **err)
 {
     segmo__rules *rules = NULL;
     segmo__buf answer;
@@ -386,8 +394,8 @@ int segmo_transform(const segmo_config *config, const char *source, const char *
     if (status == SEGMO_OK)
         status = segmo__rules_new(&rules, config, err);
     if (status == SEGMO_OK)
-        status = segmo__pipeline_transform(rules, source, destination, (segmo__slice){json, json_len},
-                                           &answer, err);
+        status = segmo__pipeline_transform(rules, source, destination,
+                                           (segmo__slice){json, json_len}, &answer, err);
     segmo__rules_release(rules);
     return hand_out(status, &answer, out, out_len, err);
 }
@@ -405,7 +413,8 @@ int segmo_explain(const segmo_config *config, const char *source, const char *js
     if (status == SEGMO_OK)
         status = segmo__rules_new(&rules, config, err);
     if (status == SEGMO_OK)
-        status = segmo__pipeline_explain(rules, source, (segmo__slice){json, json_len}, &answer, err);
+        status =
+            segmo__pipeline_explain(rules, source, (segmo__slice){json, json_len}, &answer, err);
     segmo__rules_release(rules);
     return hand_out(status, &answer, out, out_len, err);
 }
@@ -420,7 +429,8 @@ int segmo_convert_streams(const segmo_config *config, const char *json, size_t j
     if (status == SEGMO_OK)
         status = need(json, "json", err);
     if (status == SEGMO_OK)
-        status = segmo__pipeline_convert_streams(config, (segmo__slice){json, json_len}, &answer, err);
+        status =
+            segmo__pipeline_convert_streams(config, (segmo__slice){json, json_len}, &answer, err);
     return hand_out(status, &answer, out, out_len, err);
 }
 
@@ -447,14 +457,16 @@ int segmo_dead_list(const segmo_config *config, const char *query, char **out, s
     return hand_out(status, &answer, out, out_len, err);
 }
 
-int segmo_dead_retry(const segmo_config *config, const char *query, uint64_t *count, segmo_error **err)
+int segmo_dead_retry(const segmo_config *config, const char *query, uint64_t *count,
+                     segmo_error **err)
 {
     int status = need(config, "config", err);
 
     return status == SEGMO_OK ? segmo__dead_put_back(config, query, count, err) : status;
 }
 
-int segmo_dead_drop(const segmo_config *config, const char *query, uint64_t *count, segmo_error **err)
+int segmo_dead_drop(const segmo_config *config, const char *query, uint64_t *count,
+                    segmo_error **err)
 {
     int status = need(config, "config", err);
 

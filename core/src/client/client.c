@@ -153,7 +153,8 @@ static void spool_notice(void *ctx, const char *code, const char *words, uint64_
     segmo__buf members;
 
     segmo__buf_init(&members, 4096);
-    segmo__buf_addf(&members, "\"code\":\"%s\",\"count\":%llu,\"message\":", code, (unsigned long long)count);
+    segmo__buf_addf(&members, "\"code\":\"%s\",\"count\":%llu,\"message\":", code,
+                    (unsigned long long)count);
     segmo__json_put_text(&members, words);
     segmo__reports_add(client->reports, SEGMO_REPORT_SPOOL, segmo__buf_slice(&members));
     segmo__buf_free(&members);
@@ -228,9 +229,10 @@ static int open_storage(segmo_client *client, segmo_error **err)
     int status;
 
     if (!in_memory && !dir)
-        return segmo__fail(err, SEGMO_ERR_OPTION, "spool.dir",
-                           "no directory is set and none can be derived from HOME; set spool.dir, or "
-                           "spool.memory_only = true to do without durability");
+        return segmo__fail(
+            err, SEGMO_ERR_OPTION, "spool.dir",
+            "no directory is set and none can be derived from HOME; set spool.dir, or "
+            "spool.memory_only = true to do without durability");
     status = open_letters(client, dir, err);
     if (status == SEGMO_OK)
         status = segmo__spool_open(&client->spool, &options, err);
@@ -284,9 +286,9 @@ static void zero_tally(segmo_client *client)
     memset((void *)client->paused, 0, sizeof client->paused);
 }
 
-/* The parent's spool, worker and letters belong to the parent: they are forgotten, not freed, since another thread of
- * the parent may have been inside any of them when it forked. A failure leaves the generation as it was, so that the
- * next call tries again. */
+/* The parent's spool, worker and letters belong to the parent: they are forgotten, not freed, since
+ * another thread of the parent may have been inside any of them when it forked. A failure leaves
+ * the generation as it was, so that the next call tries again. */
 static int be_born_in_child(segmo_client *client, segmo_error **err)
 {
     int status = SEGMO_OK;
@@ -314,7 +316,8 @@ static int fail_closed(segmo_error **err)
     return segmo__fail(err, SEGMO_ERR_CLOSED, NULL, "the client was closed; open another one");
 }
 
-/* Counted before the state is asked, so that closing either sees the call or the call sees the closing. */
+/* Counted before the state is asked, so that closing either sees the call or the call sees the
+ * closing. */
 int segmo__client_enter(segmo_client *client, segmo_error **err)
 {
     int status = SEGMO_OK;
@@ -382,7 +385,8 @@ int segmo__client_new(segmo_client **out, const segmo_config *config, segmo_erro
         status = segmo__rules_new(&client->rules, client->config, err);
     if (status != SEGMO_OK)
         goto fail;
-    client->reports = segmo__reports_new((uint32_t)segmo__config_number(client->config, "reports.max"));
+    client->reports =
+        segmo__reports_new((uint32_t)segmo__config_number(client->config, "reports.max"));
     status = client->reports ? open_storage(client, err) : segmo__fail_memory(err);
     if (status != SEGMO_OK)
         goto fail;
@@ -503,7 +507,8 @@ static void put_destination(segmo_client *client, unsigned d, const segmo__spool
                     (unsigned long long)segmo__counted(&tally->retries),
                     (unsigned long long)segmo__counted(&tally->bytes_raw),
                     (unsigned long long)segmo__counted(&tally->bytes_sent),
-                    (unsigned long long)segmo__counted(&tally->warnings), paused ? "paused" : "open");
+                    (unsigned long long)segmo__counted(&tally->warnings),
+                    paused ? "paused" : "open");
     if (paused)
         segmo__json_put_text(out, paused);
     else
@@ -524,14 +529,14 @@ void segmo__client_stats(segmo_client *client, segmo__buf *out)
         put_destination(client, d, &counts, out);
         segmo__buf_add_char(out, '}');
     }
-    segmo__buf_addf(out,
-                    "},\"spool\":{\"files\":%llu,\"file_bytes\":%llu,\"adopted_records\":%llu,"
-                    "\"damaged_records\":%llu,\"damaged_bytes\":%llu,\"disk_full\":%s},"
-                    "\"dead_letters_dropped\":%llu,\"reports_dropped\":%llu}",
-                    (unsigned long long)counts.files, (unsigned long long)counts.file_bytes,
-                    (unsigned long long)counts.adopted_records,
-                    (unsigned long long)counts.damaged_records,
-                    (unsigned long long)counts.damaged_bytes, counts.disk_full ? "true" : "false",
-                    (unsigned long long)(client->letters ? segmo__dead_letters_dropped(client->letters) : 0),
-                    (unsigned long long)segmo__reports_dropped(client->reports));
+    segmo__buf_addf(
+        out,
+        "},\"spool\":{\"files\":%llu,\"file_bytes\":%llu,\"adopted_records\":%llu,"
+        "\"damaged_records\":%llu,\"damaged_bytes\":%llu,\"disk_full\":%s},"
+        "\"dead_letters_dropped\":%llu,\"reports_dropped\":%llu}",
+        (unsigned long long)counts.files, (unsigned long long)counts.file_bytes,
+        (unsigned long long)counts.adopted_records, (unsigned long long)counts.damaged_records,
+        (unsigned long long)counts.damaged_bytes, counts.disk_full ? "true" : "false",
+        (unsigned long long)(client->letters ? segmo__dead_letters_dropped(client->letters) : 0),
+        (unsigned long long)segmo__reports_dropped(client->reports));
 }

@@ -1,5 +1,5 @@
-/* A client: what the public handle points to. Opened, forked, closed and freed in client.c; the stages it leads a
- * message through are pipeline.c's, the background thread is worker.c's. */
+/* A client: what the public handle points to. Opened, forked, closed and freed in client.c; the
+ * stages it leads a message through are pipeline.c's, the background thread is worker.c's. */
 #ifndef SEGMO_CLIENT_CLIENT_H
 #define SEGMO_CLIENT_CLIENT_H
 
@@ -13,7 +13,11 @@
 
 typedef struct segmo__worker segmo__worker;
 
-typedef enum segmo__full_policy { SEGMO__FULL_REFUSE, SEGMO__FULL_BLOCK, SEGMO__FULL_DROP_OLDEST } segmo__full_policy;
+typedef enum segmo__full_policy {
+    SEGMO__FULL_REFUSE,
+    SEGMO__FULL_BLOCK,
+    SEGMO__FULL_DROP_OLDEST
+} segmo__full_policy;
 
 /* Options as numbers, read once per settings load. */
 typedef struct segmo__limits_in_force {
@@ -51,7 +55,8 @@ typedef struct segmo__rules {
 enum { SEGMO__CLIENT_OPEN, SEGMO__CLIENT_CLOSING, SEGMO__CLIENT_CLOSED };
 
 struct segmo_client {
-    segmo__mutex lock;       /* start and stop of the worker, rebirth after fork; taken before rules_lock */
+    segmo__mutex
+        lock; /* start and stop of the worker, rebirth after fork; taken before rules_lock */
     segmo__mutex rules_lock; /* the pointer `rules` */
     atomic_uint generation;  /* of fork, that the parts below belong to */
     atomic_int state;
@@ -63,8 +68,9 @@ struct segmo_client {
     segmo__reports *reports;
     segmo__worker *_Atomic worker; /* NULL until the first message */
     segmo__tally tally[SEGMO__DESTINATION_COUNT];
-    const char *_Atomic paused[SEGMO__DESTINATION_COUNT]; /* why a destination is paused (static words), or NULL */
-    segmo__spool_counts last_counts; /* when it was closed */
+    const char *_Atomic
+        paused[SEGMO__DESTINATION_COUNT]; /* why a destination is paused (static words), or NULL */
+    segmo__spool_counts last_counts;      /* when it was closed */
     segmo__fork_guard guard;
 };
 
@@ -74,11 +80,12 @@ void segmo__rules_release(segmo__rules *rules);
 /* Reads the configuration file again and swaps the rules, or reports why not. Worker's thread. */
 void segmo__client_reload(segmo_client *client);
 
-/* Begins a public call: checks argument, fork and state; in a forked child the client is quietly made anew. SEGMO_OK,
- * and then segmo__client_leave() ends it; or the failure to return. */
+/* Begins a public call: checks argument, fork and state; in a forked child the client is quietly
+ * made anew. SEGMO_OK, and then segmo__client_leave() ends it; or the failure to return. */
 int segmo__client_enter(segmo_client *client, segmo_error **err);
 void segmo__client_leave(segmo_client *client);
-int segmo__client_start(segmo_client *client, segmo_error **err); /* spool's keeper and worker, once */
+int segmo__client_start(segmo_client *client,
+                        segmo_error **err); /* spool's keeper and worker, once */
 
 int segmo__client_new(segmo_client **out, const segmo_config *config, segmo_error **err);
 int segmo__client_flush(segmo_client *client, int64_t deadline_ms, segmo_error **err);

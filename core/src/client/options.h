@@ -9,12 +9,16 @@
 #include <stdint.h>
 
 typedef enum segmo__option_from {
-    SEGMO__FROM_DEFAULT, SEGMO__FROM_FILE, SEGMO__FROM_ENV, SEGMO__FROM_SET
+    SEGMO__FROM_DEFAULT,
+    SEGMO__FROM_FILE,
+    SEGMO__FROM_ENV,
+    SEGMO__FROM_SET
 } segmo__option_from;
 
 /* The effective text of an option, or NULL when it has none. Name must be in the table. */
 const char *segmo__config_value(const segmo_config *config, const char *name);
-uint64_t segmo__config_number(const segmo_config *config, const char *name); /* counts, sizes and times */
+uint64_t segmo__config_number(const segmo_config *config,
+                              const char *name); /* counts, sizes and times */
 int segmo__config_flag(const segmo_config *config, const char *name);
 const char *segmo__config_file(const segmo_config *config); /* the loaded file's path, or NULL */
 int segmo__config_copy(segmo_config **out, const segmo_config *config, segmo_error **err);

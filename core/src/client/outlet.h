@@ -1,7 +1,8 @@
-/* An outlet: one destination of one source. It reads the spool with a cursor of its own, keeps order per user in
- * lanes, and gives every message one outcome.
+/* An outlet: one destination of one source. It reads the spool with a cursor of its own, keeps
+ * order per user in lanes, and gives every message one outcome.
  *
- *     cursor -> route -> lanes -> body -> request ... answer -> settled | again | halves | dead letter | pause
+ *     cursor -> route -> lanes -> body -> request ... answer -> settled | again | halves | dead
+ * letter | pause
  *
  * Outlets know nothing of each other, so wrong credentials or an outage of one stop no other.
  */
@@ -29,17 +30,19 @@ segmo__outlet *segmo__outlet_new(segmo__outlet_shop *shop, segmo__destination de
                                  uint64_t source_hash);
 void segmo__outlet_free(segmo__outlet *outlet);
 
-/* Reads and sends what can be sent now; `hurry` does not wait for full batches. Lowers `*next_ms` to the moment
- * when something may have become ready. */
+/* Reads and sends what can be sent now; `hurry` does not wait for full batches. Lowers `*next_ms`
+ * to the moment when something may have become ready. */
 void segmo__outlet_pump(segmo__outlet *outlet, const segmo__rules *rules, int64_t now_ms, int hurry,
                         int64_t *next_ms);
 /* Gives the messages of a flight their outcome, or another try. */
 void segmo__outlet_answer(segmo__flight *flight, const segmo__rules *rules,
                           const segmo__http_answer *answer, int64_t now_ms);
-void segmo__outlet_settings_changed(segmo__outlet *outlet, const segmo__rules *rules, int64_t now_ms);
+void segmo__outlet_settings_changed(segmo__outlet *outlet, const segmo__rules *rules,
+                                    int64_t now_ms);
 
 /* After how many more messages it makes sense to pump again; 0: not because of messages. */
-uint32_t segmo__outlet_wanted(const segmo__outlet *outlet, const segmo__rules *rules, int64_t now_ms);
+uint32_t segmo__outlet_wanted(const segmo__outlet *outlet, const segmo__rules *rules,
+                              int64_t now_ms);
 
 segmo__destination segmo__outlet_destination(const segmo__outlet *outlet);
 uint64_t segmo__outlet_source(const segmo__outlet *outlet);

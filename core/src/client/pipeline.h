@@ -8,6 +8,7 @@
 
 #include "client/client.h"
 #include "model/message.h"
+#include "model/streams.h"
 #include "route/route.h"
 #include "wire/moengage.h"
 
@@ -35,27 +36,37 @@ typedef struct segmo__body {
 } segmo__body;
 
 typedef enum segmo__added {
-    SEGMO__ADDED,      /* it is in the body */
-    SEGMO__ADD_FULL,   /* no room, or another endpoint: send the body first */
-    SEGMO__ADD_SKIP,   /* settled as skipped: `*reason` */
-    SEGMO__ADD_DEAD    /* can never be sent: `*reason`, `err` says why */
+    SEGMO__ADDED,    /* it is in the body */
+    SEGMO__ADD_FULL, /* no room, or another endpoint: send the body first */
+    SEGMO__ADD_SKIP, /* settled as skipped: `*reason` */
+    SEGMO__ADD_DEAD  /* can never be sent: `*reason`, `err` says why */
 } segmo__added;
 
 /* `bytes` must have room for a whole body; `max_bytes` bounds it. */
-void segmo__body_begin(segmo__body *body, segmo__destination destination, const segmo__source *source,
-                       segmo__buf *bytes, uint32_t max_bytes);
+void segmo__body_begin(segmo__body *body, segmo__destination destination,
+                       const segmo__source *source, segmo__buf *bytes, uint32_t max_bytes);
 segmo__added segmo__body_add(segmo__body *body, const segmo__message *message, int64_t now_ms,
-                             segmo__note_fn note, void *ctx, const char **reason, segmo_error **err);
+                             segmo__note_fn note, void *ctx, const char **reason,
+                             segmo_error **err);
 /* Closes the body and appends the URL it goes to. */
 void segmo__body_end(segmo__body *body, segmo__buf *url, int64_t now_ms);
 
-/* Pure calls: the JSON answers of segmo_transform(), segmo_explain() and segmo_convert_streams(). */
-int segmo__pipeline_transform(const segmo__rules *rules, const char *source, const char *destination,
-                              segmo__slice json, segmo__buf *out, segmo_error **err);
+/* Pure calls: the JSON answers of segmo_transform(), segmo_explain() and segmo_convert_streams().
+ */
+int segmo__pipeline_transform(const segmo__rules *rules, const char *source,
+                              const char *destination, segmo__slice json, segmo__buf *out,
+                              segmo_error **err);
 int segmo__pipeline_explain(const segmo__rules *rules, const char *source, segmo__slice json,
                             segmo__buf *out, segmo_error **err);
-int segmo__pipeline_convert_streams(const segmo_config *config, segmo__slice payload, segmo__buf *out,
-                                    segmo_error **err);
+int segmo__pipeline_convert_streams(const segmo_config *config, segmo__slice payload,
+                                    segmo__buf *out, segmo_error **err);
+
+/* What both halves ask the rules for. NULL and SEGMO_ERR_NOT_FOUND when there is no such source. */
+const segmo__source *segmo__pipeline_source(const segmo__rules *rules, const char *name,
+                                            segmo_error **err);
+segmo__message_rules segmo__pipeline_completion(const segmo__rules *rules,
+                                                const segmo__source *source, int call);
+segmo__streams_rules segmo__pipeline_streams_rules(const segmo_config *config);
 
 /* Rules from a configuration, without a client. */
 int segmo__rules_new(segmo__rules **out, const segmo_config *config, segmo_error **err);

@@ -190,7 +190,8 @@ void segmo__reports_fork_child(segmo__reports *reports)
     if (reports->fd >= 0)
         close(reports->fd);
     reports->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    reports->first = reports->last = NULL; /* the parent's to read; its memory stays with this copy */
+    reports->first = reports->last =
+        NULL; /* the parent's to read; its memory stays with this copy */
     reports->count = 0;
     reports->dropped = 0;
 }

@@ -85,13 +85,13 @@ static void put_census(segmo__buf *out, const struct census *census, uint64_t de
 {
     int64_t age_ms = census->oldest_ms ? segmo__clock_wall_ms() - census->oldest_ms : 0;
 
-    segmo__buf_addf(out,
-                    "{\"processes\":%llu,\"alive\":%llu,\"files\":%llu,\"records\":%llu,\"bytes\":%llu,"
-                    "\"oldest_pending_ms\":%lld,\"dead_letters\":%llu,\"destinations\":{",
-                    (unsigned long long)census->processes, (unsigned long long)census->alive,
-                    (unsigned long long)census->files, (unsigned long long)census->records,
-                    (unsigned long long)census->bytes, (long long)age_ms,
-                    (unsigned long long)dead_letters);
+    segmo__buf_addf(
+        out,
+        "{\"processes\":%llu,\"alive\":%llu,\"files\":%llu,\"records\":%llu,\"bytes\":%llu,"
+        "\"oldest_pending_ms\":%lld,\"dead_letters\":%llu,\"destinations\":{",
+        (unsigned long long)census->processes, (unsigned long long)census->alive,
+        (unsigned long long)census->files, (unsigned long long)census->records,
+        (unsigned long long)census->bytes, (long long)age_ms, (unsigned long long)dead_letters);
     for (unsigned d = 0; d < SEGMO__DESTINATION_COUNT; d++) {
         segmo__buf_addf(out, "%s\"%s\":{", d > 0 ? "," : "",
                         segmo__destination_name((segmo__destination)d));
@@ -141,12 +141,14 @@ static int find_id(void *ctx, const segmo__spool_sight *sight)
     if (segmo__message_read(&message, sight->payload, NULL) != SEGMO_OK)
         return 0;
     segmo__buf_clear(&wanted->scratch);
-    text = segmo__json_text(segmo__message_part(&message, SEGMO__PART_MESSAGE_ID), &wanted->scratch);
+    text =
+        segmo__json_text(segmo__message_part(&message, SEGMO__PART_MESSAGE_ID), &wanted->scratch);
     wanted->found = text.len == wanted->id.len && memcmp(text.at, wanted->id.at, text.len) == 0;
     return wanted->found;
 }
 
-int segmo__storage_holds(const segmo_config *config, const char *message_id, int *found, segmo_error **err)
+int segmo__storage_holds(const segmo_config *config, const char *message_id, int *found,
+                         segmo_error **err)
 {
     struct wanted_id wanted = {.id = segmo__slice_of(message_id)};
     const char *dir;
@@ -167,7 +169,7 @@ struct letters {
     uint64_t limit;
     uint64_t count;
     segmo__buf *out;
-    segmo__buf stored;  /* messages to put back, framed: length u32, presets, payload */
+    segmo__buf stored; /* messages to put back, framed: length u32, presets, payload */
     segmo_error *error;
 };
 
@@ -193,7 +195,8 @@ static int fits(const struct letters *letters, segmo__slice line)
     const char *destination = segmo__json_string(segmo__json_get(letters->query, "destination"));
     const char *reason = segmo__json_string(segmo__json_get(letters->query, "reason"));
 
-    return (!ids || is_listed(line, ids)) && (!destination || text_is(line, "destination", destination)) &&
+    return (!ids || is_listed(line, ids)) &&
+           (!destination || text_is(line, "destination", destination)) &&
            (!reason || text_is(line, "reason", reason));
 }
 
@@ -230,7 +233,8 @@ static int list_letter(void *ctx, segmo__slice line)
     return 0;
 }
 
-int segmo__dead_list_json(const segmo_config *config, const char *query, segmo__buf *out, segmo_error **err)
+int segmo__dead_list_json(const segmo_config *config, const char *query, segmo__buf *out,
+                          segmo_error **err)
 {
     struct letters letters = {.out = out};
     segmo__buf dir;
@@ -256,14 +260,17 @@ static int frame_letter(struct letters *letters, segmo__slice line)
 {
     segmo__slice message, source;
     segmo__buf scratch;
-    segmo__message_rules rules = {.library_name = "segmo", .library_version = SEGMO_VERSION, .call = -1};
+    segmo__message_rules rules = {
+        .library_name = "segmo", .library_version = SEGMO_VERSION, .call = -1};
     uint32_t at = (uint32_t)letters->stored.len, len;
     uint8_t head[4 + SEGMO__SPOOL_DESTINATIONS];
     char *id;
     int status;
 
-    if (!segmo__json_member(line, "message", &message) || !segmo__json_member(line, "source", &source))
-        return segmo__fail(&letters->error, SEGMO_ERR_INVALID, "message", "a dead letter has no message");
+    if (!segmo__json_member(line, "message", &message) ||
+        !segmo__json_member(line, "source", &source))
+        return segmo__fail(&letters->error, SEGMO_ERR_INVALID, "message",
+                           "a dead letter has no message");
     segmo__buf_init(&scratch, 4096);
     source = segmo__json_text(source, &scratch);
     id = segmo__strndup(source.at, source.len);
@@ -274,7 +281,8 @@ static int frame_letter(struct letters *letters, segmo__slice line)
     segmo__free(id);
     memset(head, SEGMO__SKIPPED, sizeof head);
     head[4 + (text_is(line, "destination", "moengage") ? SEGMO__DESTINATION_MOENGAGE
-                                                        : SEGMO__DESTINATION_SEGMENT)] = SEGMO__PENDING;
+                                                       : SEGMO__DESTINATION_SEGMENT)] =
+        SEGMO__PENDING;
     segmo__buf_add(&letters->stored, head, sizeof head);
     status = segmo__message_complete(&letters->stored, message, &rules, &letters->error);
     if (status != SEGMO_OK)
@@ -308,7 +316,8 @@ static int next_payload(void *ctx, segmo__slice *payload, uint8_t preset[SEGMO__
         return 0;
     memcpy(&len, planter->stored->data + planter->at, sizeof len);
     memcpy(preset, planter->stored->data + planter->at + 4, SEGMO__SPOOL_DESTINATIONS);
-    *payload = (segmo__slice){planter->stored->data + planter->at + 4 + SEGMO__SPOOL_DESTINATIONS, len};
+    *payload =
+        (segmo__slice){planter->stored->data + planter->at + 4 + SEGMO__SPOOL_DESTINATIONS, len};
     planter->at += 4 + SEGMO__SPOOL_DESTINATIONS + len;
     return 1;
 }
@@ -358,12 +367,14 @@ static int for_letters(const segmo_config *config, const char *query, int put_ba
     return status;
 }
 
-int segmo__dead_put_back(const segmo_config *config, const char *query, uint64_t *count, segmo_error **err)
+int segmo__dead_put_back(const segmo_config *config, const char *query, uint64_t *count,
+                         segmo_error **err)
 {
     return for_letters(config, query, 1, count, err);
 }
 
-int segmo__dead_delete(const segmo_config *config, const char *query, uint64_t *count, segmo_error **err)
+int segmo__dead_delete(const segmo_config *config, const char *query, uint64_t *count,
+                       segmo_error **err)
 {
     return for_letters(config, query, 0, count, err);
 }

@@ -42,7 +42,8 @@ static inline uint64_t segmo__counted(const atomic_uint_least64_t *counter)
     return atomic_load_explicit(counter, memory_order_relaxed);
 }
 
-/* `reason` must be static. More than SEGMO__TALLY_REASONS different ones share the last row, "other". */
+/* `reason` must be static. More than SEGMO__TALLY_REASONS different ones share the last row,
+ * "other". */
 void segmo__reasons_add(segmo__reasons *reasons, const char *reason, uint64_t by);
 void segmo__reasons_put(const segmo__reasons *reasons, segmo__buf *out); /* a JSON object */
 

@@ -11,8 +11,9 @@ static int bury_oldest(segmo_client *client, const segmo__rules *rules, unsigned
     if (segmo__message_read(&message, stored, NULL) != SEGMO_OK)
         return 0;
     source = segmo__settings_source_by_hash(rules->settings, message.source);
-    if (!source || !segmo__pipeline_bury(client, &message, source->id, (segmo__destination)destination,
-                                         "spool_full", 0, (segmo__slice){"", 0}, 0))
+    if (!source ||
+        !segmo__pipeline_bury(client, &message, source->id, (segmo__destination)destination,
+                              "spool_full", 0, (segmo__slice){"", 0}, 0))
         return 0;
     if (segmo__spool_settle(client->spool, ref, destination, SEGMO__DEAD)) {
         segmo__count(&client->tally[destination].dead, 1);

@@ -1,4 +1,5 @@
-/* The policy drop_oldest: when a destination is over its quota, its oldest messages become dead letters. */
+/* The policy drop_oldest: when a destination is over its quota, its oldest messages become dead
+ * letters. */
 #ifndef SEGMO_CLIENT_TRIM_H
 #define SEGMO_CLIENT_TRIM_H
 

@@ -1,5 +1,5 @@
-/* The loop, in the order that keeps duplicates after a crash bounded: answers settle messages, what was settled is
- * written, and only then new requests start. */
+/* The loop, in the order that keeps duplicates after a crash bounded: answers settle messages, what
+ * was settled is written, and only then new requests start. */
 #include "client/worker.h"
 
 #include "base/clock.h"
@@ -23,7 +23,8 @@ struct segmo__worker {
     size_t outlet_count;
     atomic_int stopping;
     atomic_uint_least64_t appended; /* messages appended while this worker lives */
-    atomic_uint_least64_t wake_at;  /* wakes the worker when `appended` reaches it; NOBODY: it is awake */
+    atomic_uint_least64_t
+        wake_at; /* wakes the worker when `appended` reaches it; NOBODY: it is awake */
     atomic_int flushers;
     segmo__mutex lock; /* of `rounds` */
     segmo__cond turned;
@@ -81,8 +82,8 @@ static int add_outlet(segmo__worker *worker, segmo__destination destination, uin
     return 1;
 }
 
-/* Makes an outlet for every source and destination of the settings. Outlets of sources that are gone stay and rest,
- * since answers may still be on their way to them. */
+/* Makes an outlet for every source and destination of the settings. Outlets of sources that are
+ * gone stay and rest, since answers may still be on their way to them. */
 static int make_outlets(segmo__worker *worker, const segmo__rules *rules)
 {
     for (size_t i = 0; i < rules->settings->source_count; i++)
@@ -130,8 +131,10 @@ static void tick(segmo__worker *worker, int64_t now_ms)
 
 /* ---- sleeping ---------------------------------------------------------------------------- */
 
-/* Wakes us as soon as some outlet can make use of more; in an outage none can, and nobody is disturbed. */
-static void ask_to_be_woken(segmo__worker *worker, const segmo__rules *rules, uint64_t seen, int64_t now_ms)
+/* Wakes us as soon as some outlet can make use of more; in an outage none can, and nobody is
+ * disturbed. */
+static void ask_to_be_woken(segmo__worker *worker, const segmo__rules *rules, uint64_t seen,
+                            int64_t now_ms)
 {
     uint64_t least = NOBODY - seen - 1;
 
@@ -150,7 +153,8 @@ void segmo__worker_appended(segmo__worker *worker)
 {
     uint64_t appended = atomic_fetch_add(&worker->appended, 1) + 1;
 
-    if (appended >= atomic_load(&worker->wake_at) && atomic_exchange(&worker->wake_at, NOBODY) != NOBODY)
+    if (appended >= atomic_load(&worker->wake_at) &&
+        atomic_exchange(&worker->wake_at, NOBODY) != NOBODY)
         segmo__http_wake(worker->shop.http);
 }
 
@@ -180,7 +184,8 @@ static void commit(segmo__worker *worker)
     segmo_error *error = NULL;
 
     if (segmo__spool_commit(worker->client->spool, &error) != SEGMO_OK)
-        segmo__client_report(worker->client, SEGMO_REPORT_SPOOL, "\"code\":\"settled_not_written\"");
+        segmo__client_report(worker->client, SEGMO_REPORT_SPOOL,
+                             "\"code\":\"settled_not_written\"");
     segmo_error_free(error);
 }
 

@@ -733,3 +733,8 @@ void segmo__http_abort(segmo__http *http)
         make_idle(http, of);
     }
 }
+
+const char *segmo__http_name(void)
+{
+    return curl_version();
+}

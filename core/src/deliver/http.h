@@ -54,6 +54,8 @@ typedef struct segmo__http_answer {
     int64_t server_date_ms; /* 0: none */
 } segmo__http_answer;
 
+const char *segmo__http_name(void); /* "libcurl/7.88.1 OpenSSL/3.0.15 ..." */
+
 /* The loopback rule, protocols and CR/LF are checked here: SEGMO_ERR_OPTION. Any thread. */
 int segmo__http_check_url(const char *url, int allow_plain_http, segmo_error **err);
 

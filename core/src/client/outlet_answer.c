@@ -1,0 +1,281 @@
+#include "base/clock.h"
+#include "base/id.h"
+#include "base/json.h"
+#include "client/outlet_parts.h"
+#include "deliver/status_policy.h"
+
+#define PROBE_MS           60000 /* a paused destination is tried again this often */
+#define RETRY_AFTER_CAP_MS 300000
+#define RATE_RESET_CAP_MS  60000
+
+static const segmo__backoff segment_backoff = {500, 60000, 0.0, 0.1};
+static const segmo__backoff moengage_backoff = {2000, 60000, -0.5, 0.5};
+
+static const segmo__backoff *backoff_of(const segmo__outlet *outlet, const segmo__rules *rules,
+                                        segmo__backoff *room)
+{
+    *room = outlet->destination == SEGMO__DESTINATION_SEGMENT ? segment_backoff : moengage_backoff;
+    if (rules->limits.backoff_base_ms > 0)
+        room->base_ms = rules->limits.backoff_base_ms;
+    room->cap_ms = rules->limits.backoff_cap_ms;
+    return room;
+}
+
+static void pause_outlet(segmo__outlet *outlet, const char *reason, int status, const char *remedy,
+                         int64_t now_ms)
+{
+    if (!outlet->paused)
+        segmo__client_report(
+            outlet->client, SEGMO_REPORT_PAUSED,
+            "\"destination\":\"%s\",\"reason\":\"%s\",\"status\":%d,\"remedy\":\"%s\"",
+            segmo__destination_name(outlet->destination), reason, status, remedy);
+    outlet->paused = 1;
+    atomic_store(&outlet->client->paused[outlet->destination], reason);
+    outlet->hold_until_ms = now_ms + PROBE_MS;
+    segmo__outlet_begin_epoch(outlet);
+}
+
+static void resume_outlet(segmo__outlet *outlet)
+{
+    if (!outlet->paused)
+        return;
+    outlet->paused = 0;
+    atomic_store(&outlet->client->paused[outlet->destination], NULL);
+    segmo__client_report(outlet->client, SEGMO_REPORT_RESUMED, "\"destination\":\"%s\"",
+                         segmo__destination_name(outlet->destination));
+}
+
+static void keep_answer(struct refusal *refusal, int status, segmo__slice words)
+{
+    size_t len = words.len < sizeof refusal->answer - 1 ? words.len : sizeof refusal->answer - 1;
+
+    refusal->status = status;
+    memcpy(refusal->answer, words.at, len);
+    refusal->answer[len] = '\0';
+}
+
+/* Messages that were refused alone while others of their batch were taken. */
+static void bury_held(segmo__outlet *outlet, const segmo__source *source, int lane, int64_t now_ms)
+{
+    const struct refusal *refusal = &outlet->refusals[lane];
+    uint32_t count;
+    const segmo__lane_item *item = segmo__lanes_held(outlet->lanes, lane, &count);
+
+    for (; count > 0; count--, item = segmo__lane_next(outlet->lanes, item)) {
+        if (!segmo__outlet_bury(outlet, source, item, item->attempts + 1, "refused",
+                                refusal->status, segmo__slice_of(refusal->answer))) {
+            outlet->hold_until_ms = now_ms + SEGMO__OUTLET_STORAGE_PAUSE_MS;
+            segmo__outlet_begin_epoch(outlet);
+            return;
+        }
+    }
+    segmo__lanes_drop_held(outlet->lanes, lane);
+}
+
+static void lane_is_through(segmo__outlet *outlet, const segmo__source *source,
+                            segmo__flight *flight, int64_t now_ms)
+{
+    segmo__lanes_done(outlet->lanes, flight->lane);
+    bury_held(outlet, source, flight->lane, now_ms);
+}
+
+/* All messages of the flight end here; when a letter cannot be written they stay and are tried
+ * later. */
+static void flight_dies(segmo__outlet *outlet, const segmo__source *source, segmo__flight *flight,
+                        const char *reason, int status, segmo__slice answer, int64_t now_ms)
+{
+    for (uint32_t i = 0; i < flight->count; i++) {
+        if (!segmo__outlet_bury(outlet, source, &flight->items[i], flight->attempts + 1, reason,
+                                status, answer)) {
+            segmo__lanes_retry(outlet->lanes, flight->lane, now_ms + SEGMO__OUTLET_STORAGE_PAUSE_MS,
+                               0);
+            return;
+        }
+    }
+    lane_is_through(outlet, source, flight, now_ms);
+}
+
+/* How long the answer asks to wait; -1 when it does not say. */
+static int64_t asked_wait(const segmo__http_answer *answer)
+{
+    if (answer->retry_after_ms >= 0)
+        return answer->retry_after_ms < RETRY_AFTER_CAP_MS ? answer->retry_after_ms
+                                                           : RETRY_AFTER_CAP_MS;
+    if (answer->status == 429 && answer->reset_ms >= 0)
+        return answer->reset_ms < RATE_RESET_CAP_MS ? answer->reset_ms : RATE_RESET_CAP_MS;
+    return -1;
+}
+
+static void flight_retries(segmo__outlet *outlet, const segmo__rules *rules,
+                           const segmo__source *source, segmo__flight *flight,
+                           const segmo__http_answer *answer, const char *reason, segmo__slice words,
+                           int64_t now_ms)
+{
+    uint32_t failures = flight->items[0].failures + 1u;
+    int64_t wait = asked_wait(answer);
+    segmo__backoff backoff;
+
+    if (wait >= 0) {
+        if (now_ms + wait > outlet->hold_until_ms)
+            outlet->hold_until_ms = now_ms + wait;
+        segmo__lanes_retry(outlet->lanes, flight->lane, now_ms + wait, 0);
+        return;
+    }
+    if (rules->limits.max_attempts > 0 && failures >= rules->limits.max_attempts) {
+        flight_dies(outlet, source, flight, reason, answer->status, words, now_ms);
+        return;
+    }
+    wait = segmo__backoff_delay(backoff_of(outlet, rules, &backoff), failures, segmo__id_random());
+    segmo__lanes_retry(outlet->lanes, flight->lane, now_ms + wait, 1);
+}
+
+static void single_refused(segmo__outlet *outlet, const segmo__source *source,
+                           segmo__flight *flight, const char *reason, int status,
+                           segmo__slice words, int64_t now_ms)
+{
+    keep_answer(&outlet->refusals[flight->lane], status, words);
+    switch (segmo__lanes_refused(outlet->lanes, flight->lane)) {
+    case SEGMO__BLAME_MESSAGE:
+        flight_dies(outlet, source, flight, reason, status, words, now_ms);
+        break;
+    case SEGMO__BLAME_OPEN:
+        break;
+    case SEGMO__BLAME_SETTINGS:
+        pause_outlet(outlet, "everything_refused", status,
+                     "every message of a batch was refused: check the destination's settings",
+                     now_ms);
+        break;
+    }
+}
+
+static void flight_is_cut(segmo__outlet *outlet, const segmo__source *source, segmo__flight *flight,
+                          segmo__verdict verdict, const char *reason, int status,
+                          segmo__slice words, int64_t now_ms)
+{
+    if (flight->count > 1)
+        segmo__lanes_halve(outlet->lanes, flight->lane, verdict == SEGMO__VERDICT_BISECT);
+    else if (verdict == SEGMO__VERDICT_SPLIT)
+        flight_dies(outlet, source, flight, reason, status, words, now_ms);
+    else
+        single_refused(outlet, source, flight, reason, status, words, now_ms);
+}
+
+static void flight_arrived(segmo__outlet *outlet, segmo__flight *flight, const segmo__rules *rules)
+{
+    for (uint32_t i = 0; i < flight->count; i++)
+        segmo__outlet_settle_delivered(outlet, &flight->items[i]);
+    if (rules->limits.report_delivered && flight->ids.len > 0) {
+        segmo__buf members;
+
+        segmo__buf_init(&members, SEGMO__OUTLET_BODY_MAX);
+        segmo__buf_addf(&members, "\"destination\":\"%s\",\"messageIds\":[",
+                        segmo__destination_name(outlet->destination));
+        segmo__buf_add_slice(&members, segmo__buf_slice(&flight->ids));
+        segmo__buf_add_char(&members, ']');
+        segmo__reports_add(outlet->client->reports, SEGMO_REPORT_DELIVERED,
+                           segmo__buf_slice(&members));
+        segmo__buf_free(&members);
+    }
+}
+
+static void report_attempt(segmo__outlet *outlet, const segmo__source *source,
+                           const segmo__flight *flight, const segmo__http_answer *answer,
+                           const char *reason, segmo__slice words)
+{
+    segmo__buf members;
+
+    segmo__buf_init(&members, SEGMO__OUTLET_BODY_MAX);
+    segmo__buf_addf(&members,
+                    "\"destination\":\"%s\",\"status\":%d,\"attempt\":%u,\"latency_us\":%lld,"
+                    "\"outcome\":\"%s\",\"source\":",
+                    segmo__destination_name(outlet->destination), answer->status,
+                    flight->attempts + 1, (long long)answer->latency_us, reason);
+    segmo__json_put_text(&members, source->id);
+    segmo__buf_add_lit(&members, ",\"answer\":");
+    segmo__json_put_string(&members, words.at, words.len);
+    segmo__buf_add_lit(&members, ",\"messageIds\":[");
+    segmo__buf_add_slice(&members, segmo__buf_slice(&flight->ids));
+    segmo__buf_add_char(&members, ']');
+    segmo__reports_add(outlet->client->reports, SEGMO_REPORT_ATTEMPT, segmo__buf_slice(&members));
+    segmo__buf_free(&members);
+}
+
+static segmo__verdict judge(const segmo__outlet *outlet, const segmo__http_answer *answer,
+                            const char **reason, const char **remedy)
+{
+    *remedy = "";
+    if (answer->status > 0)
+        return segmo__status_policy(outlet->destination == SEGMO__DESTINATION_SEGMENT
+                                        ? SEGMO__SERVICE_SEGMENT
+                                        : SEGMO__SERVICE_MOENGAGE,
+                                    answer->status, answer->body, reason, remedy);
+    *reason = answer->config_error ? "connection_refused_by_settings" : "no_answer";
+    *remedy = "check the host, the certificate (delivery.ca_file) and the proxy";
+    return answer->config_error ? SEGMO__VERDICT_PAUSE : SEGMO__VERDICT_RETRY;
+}
+
+static void answer_words(const segmo__http_answer *answer, segmo__buf *words)
+{
+    segmo__buf type;
+
+    segmo__buf_init(&type, 4096);
+    if (answer->status == 0)
+        segmo__buf_add_str(words, answer->error);
+    else if (answer->body.len > 0)
+        segmo__status_error_text(answer->body, &type, words);
+    segmo__buf_free(&type);
+}
+
+static void act(segmo__outlet *outlet, const segmo__rules *rules, const segmo__source *source,
+                segmo__flight *flight, const segmo__http_answer *answer, segmo__verdict verdict,
+                const char *reason, const char *remedy, segmo__slice words, int64_t now_ms)
+{
+    switch (verdict) {
+    case SEGMO__VERDICT_DELIVERED:
+        resume_outlet(outlet);
+        lane_is_through(outlet, source, flight, now_ms);
+        break;
+    case SEGMO__VERDICT_RETRY:
+    case SEGMO__VERDICT_SLOW:
+        flight_retries(outlet, rules, source, flight, answer, reason, words, now_ms);
+        break;
+    case SEGMO__VERDICT_SPLIT:
+    case SEGMO__VERDICT_BISECT:
+        flight_is_cut(outlet, source, flight, verdict, reason, answer->status, words, now_ms);
+        break;
+    case SEGMO__VERDICT_DEAD:
+        flight_dies(outlet, source, flight, reason, answer->status, words, now_ms);
+        break;
+    case SEGMO__VERDICT_PAUSE:
+        pause_outlet(outlet, reason, answer->status, remedy, now_ms);
+        break;
+    }
+}
+
+void segmo__outlet_answer(segmo__flight *flight, const segmo__rules *rules,
+                          const segmo__http_answer *answer, int64_t now_ms)
+{
+    segmo__outlet *outlet = flight->outlet;
+    const segmo__source *source = segmo__settings_source_by_hash(rules->settings, outlet->source);
+    const char *reason = "delivered", *remedy;
+    segmo__verdict verdict = judge(outlet, answer, &reason, &remedy);
+    segmo__buf words;
+
+    outlet->in_flight--;
+    outlet->shop->in_flight--;
+    segmo__buf_init(&words, 4096);
+    if (verdict == SEGMO__VERDICT_DELIVERED)
+        flight_arrived(outlet, flight, rules);
+    else
+        answer_words(answer, &words);
+    if (rules->limits.report_attempts && source)
+        report_attempt(outlet, source, flight, answer, reason, segmo__buf_slice(&words));
+    if (!source && outlet->lanes && flight->epoch == outlet->epoch)
+        segmo__outlet_begin_epoch(
+            outlet); /* the source is gone from the settings: its messages wait on disk */
+    else if (source && outlet->lanes && flight->epoch == outlet->epoch)
+        act(outlet, rules, source, flight, answer, verdict, reason, remedy,
+            segmo__buf_slice(&words), now_ms);
+    segmo__buf_free(&words);
+    segmo__flight_give(flight);
+}

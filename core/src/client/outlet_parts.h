@@ -1,0 +1,89 @@
+/* What the files of an outlet share: outlet.c (life, reading, pumping), outlet_settle.c (outcomes),
+ * outlet_send.c (requests) and outlet_answer.c (what answers mean). */
+#ifndef SEGMO_CLIENT_OUTLET_PARTS_H
+#define SEGMO_CLIENT_OUTLET_PARTS_H
+
+#include "client/outlet.h"
+#include "deliver/lanes.h"
+#include "deliver/retry.h"
+#include "model/message.h"
+
+#define SEGMO__OUTLET_STORAGE_PAUSE_MS 1000 /* the spool or the dead letters could not be used */
+#define SEGMO__OUTLET_BODY_MAX         (1u << 20)
+
+/* The last refusal in a lane that is being bisected: goes into the dead letters of its held
+ * messages. */
+struct refusal {
+    int status;
+    char answer[200];
+};
+
+struct segmo__flight {
+    segmo__outlet *outlet;
+    segmo__flight *next; /* in the outlet's pool */
+    uint32_t epoch;
+    int lane;
+    uint32_t count;
+    uint32_t attempts;
+    segmo__lane_item *items; /* copies: an answer settles them even when the lanes began anew */
+    uint32_t room;
+    segmo__buf body;
+    segmo__buf url;
+    segmo__buf ids; /* message ids, for the attempt feed */
+};
+
+struct segmo__outlet {
+    segmo__outlet_shop *shop;
+    segmo_client *client;
+    segmo__tally *tally;
+    segmo__destination destination;
+    uint64_t source;
+    segmo__spool_cursor *cursor;
+    segmo__lanes *lanes;
+    struct refusal *refusals; /* per lane */
+    segmo__bucket users;
+    segmo__bucket events;
+    segmo__bucket requests;
+    int64_t hold_until_ms;
+    uint32_t epoch; /* raised when lanes start anew: answers to older flights only settle */
+    uint32_t in_flight;
+    int paused;
+    double mean_bytes; /* of a message: how many make a full body */
+    segmo__flight *pool;
+    uint64_t skips; /* not reported yet */
+    const char *skip_reason;
+    int64_t warning_second;
+    uint32_t warnings_in_second;
+};
+
+/* outlet.c */
+void segmo__outlet_begin_epoch(segmo__outlet *outlet);
+uint32_t segmo__outlet_batch_size(const segmo__outlet *outlet, const segmo__rules *rules);
+
+/* outlet_settle.c: outcomes. Each message gets one: later calls for it change and count nothing. */
+segmo__record_ref segmo__outlet_place(const segmo__lane_item *item);
+/* Reads a stored message again into the shop's buffer; 0 when the disk does not give it. */
+int segmo__outlet_read_back(segmo__outlet *outlet, const segmo__lane_item *item,
+                            segmo__message *message);
+void segmo__outlet_settle_delivered(segmo__outlet *outlet, const segmo__lane_item *item);
+void segmo__outlet_settle_skipped(segmo__outlet *outlet, const segmo__record_ref *place,
+                                  const char *reason);
+void segmo__outlet_report_skips(segmo__outlet *outlet);
+/* The dead letter is written first: without it the message stays pending. 0 when it could not be
+ * written. */
+int segmo__outlet_settle_dead(segmo__outlet *outlet, const segmo__source *source,
+                              const segmo__lane_item *item, uint32_t attempts,
+                              const segmo__message *message, const char *reason, int status,
+                              segmo__slice answer);
+int segmo__outlet_bury(segmo__outlet *outlet, const segmo__source *source,
+                       const segmo__lane_item *item, uint32_t attempts, const char *reason,
+                       int status, segmo__slice answer);
+
+/* outlet_send.c: a lane's front becomes a request. 0 when nothing more can be sent now. */
+int segmo__outlet_send(segmo__outlet *outlet, const segmo__rules *rules,
+                       const segmo__source *source, int lane, int64_t now_ms);
+segmo__flight *segmo__flight_take(segmo__outlet *outlet, uint32_t room);
+void segmo__flight_give(segmo__flight *flight);
+void segmo__flight_free(segmo__flight *flight);
+
+#endif

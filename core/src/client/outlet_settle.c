@@ -1,0 +1,88 @@
+#include "client/outlet_parts.h"
+#include "client/pipeline.h"
+
+segmo__record_ref segmo__outlet_place(const segmo__lane_item *item)
+{
+    return (segmo__record_ref){item->place[0], item->place[1], item->place[2]};
+}
+
+/* Settles a message once: later calls for it change and count nothing. */
+static int settle(segmo__outlet *outlet, const segmo__record_ref *place, segmo__settled state)
+{
+    return segmo__spool_settle(outlet->client->spool, place, outlet->destination, state);
+}
+
+void segmo__outlet_settle_delivered(segmo__outlet *outlet, const segmo__lane_item *item)
+{
+    segmo__record_ref place = segmo__outlet_place(item);
+
+    if (settle(outlet, &place, SEGMO__DELIVERED))
+        segmo__count(&outlet->tally->delivered, 1);
+}
+
+void segmo__outlet_report_skips(segmo__outlet *outlet)
+{
+    if (outlet->skips > 0)
+        segmo__client_report(outlet->client, SEGMO_REPORT_SKIPPED,
+                             "\"destination\":\"%s\",\"reason\":\"%s\",\"count\":%llu",
+                             segmo__destination_name(outlet->destination), outlet->skip_reason,
+                             (unsigned long long)outlet->skips);
+    outlet->skips = 0;
+}
+
+void segmo__outlet_settle_skipped(segmo__outlet *outlet, const segmo__record_ref *place,
+                                  const char *reason)
+{
+    if (!settle(outlet, place, SEGMO__SKIPPED))
+        return;
+    segmo__count(&outlet->tally->skipped, 1);
+    segmo__reasons_add(&outlet->tally->skipped_for, reason, 1);
+    if (outlet->skips > 0 && outlet->skip_reason != reason)
+        segmo__outlet_report_skips(outlet);
+    outlet->skip_reason = reason;
+    outlet->skips++;
+}
+
+/* Writes the dead letter first: without it the message stays pending. 0 when it could not be
+ * written. */
+int segmo__outlet_settle_dead(segmo__outlet *outlet, const segmo__source *source,
+                              const segmo__lane_item *item, uint32_t attempts,
+                              const segmo__message *message, const char *reason, int status,
+                              segmo__slice answer)
+{
+    segmo__record_ref place = segmo__outlet_place(item);
+
+    if (segmo__spool_settled(outlet->client->spool, &place, outlet->destination) != SEGMO__PENDING)
+        return 1;
+    if (!segmo__pipeline_bury(outlet->client, message, source->id, outlet->destination, reason,
+                              status, answer, attempts))
+        return 0;
+    if (settle(outlet, &place, SEGMO__DEAD)) {
+        segmo__count(&outlet->tally->dead, 1);
+        segmo__reasons_add(&outlet->tally->dead_for, reason, 1);
+    }
+    return 1;
+}
+
+/* Reads a stored message again into the shop's buffer. */
+int segmo__outlet_read_back(segmo__outlet *outlet, const segmo__lane_item *item,
+                            segmo__message *message)
+{
+    segmo__record_ref place = segmo__outlet_place(item);
+    segmo__buf *stored = &outlet->shop->message;
+
+    segmo__buf_clear(stored);
+    return segmo__spool_read(outlet->client->spool, &place, stored, NULL) == SEGMO_OK &&
+           segmo__message_read(message, segmo__buf_slice(stored), NULL) == SEGMO_OK;
+}
+
+int segmo__outlet_bury(segmo__outlet *outlet, const segmo__source *source,
+                       const segmo__lane_item *item, uint32_t attempts, const char *reason,
+                       int status, segmo__slice answer)
+{
+    segmo__message message;
+
+    return segmo__outlet_read_back(outlet, item, &message) &&
+           segmo__outlet_settle_dead(outlet, source, item, attempts, &message, reason, status,
+                                     answer);
+}

@@ -1,0 +1,227 @@
+/* The pipeline without a spool: what would become of a message. */
+#include "base/clock.h"
+#include "base/json.h"
+#include "client/pipeline.h"
+#include "model/streams.h"
+#include "wire/segment.h"
+
+#define ANSWER_MAX (4u << 20)
+
+const segmo__source *segmo__pipeline_source(const segmo__rules *rules, const char *name,
+                                            segmo_error **err)
+{
+    const segmo__source *source = segmo__settings_source(rules->settings, name);
+
+    if (!source)
+        segmo__fail(err, SEGMO_ERR_NOT_FOUND, "source",
+                    name ? "no source has this id or write key; see option sources"
+                         : "there are several sources; name one");
+    return source;
+}
+
+segmo__message_rules segmo__pipeline_completion(const segmo__rules *rules,
+                                                const segmo__source *source, int call)
+{
+    return (segmo__message_rules){.source = source->hash,
+                                  .library_name = rules->limits.library_name,
+                                  .library_version = rules->limits.library_version,
+                                  .call = call};
+}
+
+segmo__streams_rules segmo__pipeline_streams_rules(const segmo_config *config)
+{
+    return (segmo__streams_rules){
+        .derived_attributes = segmo__config_flag(config, "streams.derived_attributes"),
+        .recipients = segmo__config_flag(config, "streams.recipients"),
+        .campaign_context = segmo__config_flag(config, "streams.campaign_context"),
+        .user_actions = segmo__config_flag(config, "streams.user_actions"),
+        .library_version = SEGMO_VERSION};
+}
+
+/* ---- pure calls -------------------------------------------------------------------------- */
+
+/* Completes a message for inspection; `stored` keeps the bytes that `message` points into. */
+static int read_in(const segmo__rules *rules, const segmo__source *source, segmo__slice json,
+                   segmo__buf *stored, segmo__message *message, segmo_error **err)
+{
+    segmo__message_rules fill = segmo__pipeline_completion(rules, source, -1);
+    int status = segmo__message_complete(stored, json, &fill, err);
+
+    return status == SEGMO_OK ? segmo__message_read(message, segmo__buf_slice(stored), err)
+                              : status;
+}
+
+struct notes {
+    segmo__buf json;
+    int count;
+};
+
+static void put_note(void *ctx, const segmo__note *note)
+{
+    struct notes *notes = ctx;
+
+    if (notes->count++)
+        segmo__buf_add_char(&notes->json, ',');
+    segmo__buf_add_lit(&notes->json, "{\"field\":");
+    segmo__json_put_text(&notes->json, note->field);
+    segmo__buf_add_lit(&notes->json, ",\"code\":");
+    segmo__json_put_text(&notes->json, note->code);
+    segmo__buf_add_lit(&notes->json, ",\"message\":");
+    segmo__json_put_text(&notes->json, note->words);
+    segmo__buf_add_char(&notes->json, '}');
+}
+
+static int destination_named(const char *name, segmo__destination *destination, segmo_error **err)
+{
+    for (unsigned d = 0; name && d < SEGMO__DESTINATION_COUNT; d++) {
+        if (strcmp(name, segmo__destination_name((segmo__destination)d)) == 0) {
+            *destination = (segmo__destination)d;
+            return SEGMO_OK;
+        }
+    }
+    return segmo__fail(err, SEGMO_ERR_INVALID, "destination",
+                       "must be \"segment\" or \"moengage\"");
+}
+
+static void put_transformed(segmo__buf *out, segmo__body *body, segmo__added added,
+                            const char *reason, const struct notes *notes)
+{
+    segmo__buf url;
+
+    segmo__buf_init(&url, 4096);
+    segmo__buf_add_lit(out, "{\"requests\":[");
+    if (added == SEGMO__ADDED) {
+        segmo__body_end(body, &url, segmo__clock_wall_ms());
+        segmo__buf_add_lit(out, "{\"method\":\"POST\",\"url\":");
+        segmo__json_put_string(out, url.data, url.len);
+        segmo__buf_add_lit(out, ",\"body\":");
+        segmo__buf_add_slice(out, segmo__buf_slice(body->bytes));
+        segmo__buf_add_char(out, '}');
+    }
+    segmo__buf_add_lit(out, "],\"skipped\":");
+    if (added == SEGMO__ADD_SKIP)
+        segmo__json_put_text(out, reason);
+    else
+        segmo__buf_add_lit(out, "null");
+    segmo__buf_add_lit(out, ",\"notes\":[");
+    segmo__buf_add_slice(out, segmo__buf_slice(&notes->json));
+    segmo__buf_add_lit(out, "]}");
+    segmo__buf_free(&url);
+}
+
+int segmo__pipeline_transform(const segmo__rules *rules, const char *source_name,
+                              const char *destination_name, segmo__slice json, segmo__buf *out,
+                              segmo_error **err)
+{
+    const segmo__source *source = segmo__pipeline_source(rules, source_name, err);
+    segmo__destination destination = SEGMO__DESTINATION_SEGMENT;
+    segmo__message message;
+    segmo__buf stored, bytes;
+    struct notes notes = {.count = 0};
+    segmo__body body;
+    segmo__added added;
+    const char *reason = NULL;
+    int status;
+
+    segmo__buf_init(&stored, SEGMO__MESSAGE_STORED_MAX);
+    segmo__buf_init(&bytes, ANSWER_MAX);
+    segmo__buf_init(&notes.json, ANSWER_MAX);
+    status = source ? destination_named(destination_name, &destination, err) : SEGMO_ERR_NOT_FOUND;
+    if (status == SEGMO_OK)
+        status = read_in(rules, source, json, &stored, &message, err);
+    if (status != SEGMO_OK)
+        goto done;
+    segmo__body_begin(&body, destination, source, &bytes, SEGMO__SEGMENT_BODY_MAX);
+    added =
+        segmo__body_add(&body, &message, segmo__clock_wall_ms(), put_note, &notes, &reason, err);
+    if (added == SEGMO__ADD_DEAD) {
+        status = SEGMO_ERR_INVALID;
+        goto done;
+    }
+    put_transformed(out, &body, added, reason, &notes);
+    if (out->failed || bytes.failed || notes.json.failed)
+        status = segmo__fail_memory(err);
+done:
+    segmo__buf_free(&notes.json);
+    segmo__buf_free(&bytes);
+    segmo__buf_free(&stored);
+    return status;
+}
+
+int segmo__pipeline_explain(const segmo__rules *rules, const char *source_name, segmo__slice json,
+                            segmo__buf *out, segmo_error **err)
+{
+    const segmo__source *source = segmo__pipeline_source(rules, source_name, err);
+    segmo__message message;
+    segmo__buf stored;
+    int status;
+
+    segmo__buf_init(&stored, SEGMO__MESSAGE_STORED_MAX);
+    status = source ? read_in(rules, source, json, &stored, &message, err) : SEGMO_ERR_NOT_FOUND;
+    if (status == SEGMO_OK)
+        segmo__route_explain(out, source, &message);
+    segmo__buf_free(&stored);
+    if (status == SEGMO_OK && out->failed)
+        status = segmo__fail_memory(err);
+    return status;
+}
+
+struct conversion {
+    segmo__buf messages;
+    segmo__buf rejected;
+    segmo__reasons skipped;
+};
+
+static void put_comma(segmo__buf *list)
+{
+    if (list->len > 0)
+        segmo__buf_add_char(list, ',');
+}
+
+static int convert_item(void *ctx, const segmo__streams_item *item)
+{
+    struct conversion *conversion = ctx;
+
+    switch (item->result) {
+    case SEGMO__STREAMS_MESSAGE:
+        put_comma(&conversion->messages);
+        segmo__buf_add_slice(&conversion->messages, item->message);
+        break;
+    case SEGMO__STREAMS_SKIPPED:
+        segmo__reasons_add(&conversion->skipped, item->reason, 1);
+        break;
+    case SEGMO__STREAMS_REJECTED:
+        put_comma(&conversion->rejected);
+        segmo__buf_addf(&conversion->rejected, "{\"index\":%zu,\"field\":", item->index);
+        segmo__json_put_text(&conversion->rejected, item->field);
+        segmo__buf_add_lit(&conversion->rejected, ",\"reason\":");
+        segmo__json_put_text(&conversion->rejected, item->reason);
+        segmo__buf_add_char(&conversion->rejected, '}');
+        break;
+    }
+    return 0;
+}
+
+int segmo__pipeline_convert_streams(const segmo_config *config, segmo__slice payload,
+                                    segmo__buf *out, segmo_error **err)
+{
+    segmo__streams_rules rules = segmo__pipeline_streams_rules(config);
+    struct conversion conversion = {.messages = {.max = ANSWER_MAX},
+                                    .rejected = {.max = ANSWER_MAX}};
+    int status = segmo__streams_each(payload, &rules, convert_item, &conversion, err);
+
+    if (status == SEGMO_OK) {
+        segmo__buf_add_lit(out, "{\"messages\":[");
+        segmo__buf_add_slice(out, segmo__buf_slice(&conversion.messages));
+        segmo__buf_add_lit(out, "],\"skipped\":");
+        segmo__reasons_put(&conversion.skipped, out);
+        segmo__buf_add_lit(out, ",\"rejected\":[");
+        segmo__buf_add_slice(out, segmo__buf_slice(&conversion.rejected));
+        segmo__buf_add_lit(out, "]}");
+        if (out->failed || conversion.messages.failed || conversion.rejected.failed)
+            status = segmo__fail_memory(err);
+    }
+    segmo__buf_free(&conversion.messages);
+    segmo__buf_free(&conversion.rejected);
+    return status;
+}
