@@ -1,0 +1,25 @@
+/* The schemas of what MoEngage takes: customer, event, device, pairs to merge, and Segment's own
+ * calls. */
+#ifndef SEGMO_SANDBOX_MOENGAGE_ELEMENTS_H
+#define SEGMO_SANDBOX_MOENGAGE_ELEMENTS_H
+
+#include "base/buf.h"
+#include "verdict.h"
+
+/* Why an element is refused; all static. */
+typedef struct sandbox_objection {
+    const char *type; /* error.type of the answer */
+    const char *attribute;
+    const char *words;
+} sandbox_objection;
+
+/* The customer, event or device that `type` names, else SANDBOX_CALLS. */
+sandbox_call sandbox_element_type(segmo__slice element);
+
+/* Each answers 1 and adds its messages and notes to the verdict, or answers 0 and says why. */
+int sandbox_element_take(sandbox_verdict *verdict, segmo__slice element, sandbox_call type,
+                         sandbox_objection *why);
+int sandbox_merge_pair_take(sandbox_verdict *verdict, segmo__slice pair, sandbox_objection *why);
+int sandbox_segment_call_take(sandbox_verdict *verdict, segmo__slice body, sandbox_objection *why);
+
+#endif
