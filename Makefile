@@ -44,7 +44,7 @@ ask        = $(if $(filter missing,$(1)),$(error a library is missing: run `make
 PKG_CFLAGS = $(eval PKG_CFLAGS := $$(call ask,$$(call pkg_config,--cflags)))$(PKG_CFLAGS)
 PKG_LIBS   = $(eval PKG_LIBS := $$(call ask,$$(call pkg_config,--libs)))$(PKG_LIBS)
 
-ALL_CFLAGS  = -std=c11 -D_GNU_SOURCE -Icore/include -Icore/src -fPIC -fvisibility=hidden $(WARN) \
+ALL_CFLAGS  = -std=c11 -D_GNU_SOURCE -Icore/include -Icore/src -Icore/program -fPIC -fvisibility=hidden $(WARN) \
               $(PKG_CFLAGS) $(if $(HAVE_LIBDEFLATE),-DSEGMO_LIBDEFLATE) $(CFLAGS_$(CONFIG)) $(CFLAGS)
 LIBS        = $(PKG_LIBS) $(GZIP_LIB) -lpthread -lm
 ALL_LDFLAGS = $(LDFLAGS_$(CONFIG)) $(LDFLAGS)

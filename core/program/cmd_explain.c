@@ -1,0 +1,97 @@
+/* `segmo explain`: which destination gets a message, how, and why or why not. */
+#include "command.h"
+#include "support/args.h"
+#include "support/messages.h"
+#include "support/output.h"
+#include "support/setup.h"
+
+#include <stdio.h>
+
+struct explain {
+    const struct args *args;
+    segmo_config *config;
+    const char *source;
+    int code;
+};
+
+static void print_words(segmo__slice answer)
+{
+    segmo__json *tree = NULL;
+
+    if (segmo__json_parse(&tree, answer, NULL) == SEGMO_OK)
+        print_outline(tree);
+    else
+        print_line(answer.at, answer.len);
+    segmo__json_free(tree);
+}
+
+static int explain_message(void *ctx, uint64_t line, segmo__slice message)
+{
+    struct explain *explain = ctx;
+    segmo_error *error = NULL;
+    segmo__slice answer;
+    char *text = NULL;
+
+    if (segmo_explain(explain->config, explain->source, message.at, message.len, &text, &answer.len,
+                      &error) != SEGMO_OK) {
+        int code = exit_code_of(segmo_error_status(error));
+
+        if (line > 1)
+            say("line %llu:", (unsigned long long)line);
+        say_error(error);
+        explain->code = EXIT_REFUSED;
+        return code == EXIT_REFUSED ? EXIT_DONE : code;
+    }
+    answer.at = text;
+    if (args_has(explain->args, "json"))
+        print_json(answer, 0);
+    else
+        print_words(answer);
+    segmo_free(text);
+    return EXIT_DONE;
+}
+
+static int run(const struct args *args)
+{
+    struct explain explain = {.args = args, .source = args_value(args, "source")};
+    const char *from = args_word(args, 0);
+    int code;
+
+    if (!from)
+        return args_refuse(args, "name a file with a message, - for stdin, or give one as JSON");
+    code = setup_config(&explain.config, args);
+    if (code == EXIT_DONE)
+        code = messages_each(from, explain_message, &explain);
+    segmo_config_free(explain.config);
+    return code == EXIT_DONE ? explain.code : code;
+}
+
+static const struct flag flags[] = {
+    {"source", "ID", "Which source the message belongs to, when several are configured.", NULL},
+    {NULL, NULL, NULL, NULL},
+};
+
+static const struct exit_words exits[] = {
+    {EXIT_DONE, "the message would be accepted"},
+    {EXIT_REFUSED, "the message would be refused"},
+    {EXIT_USAGE, "usage or configuration"},
+    {EXIT_INPUT, "the input could not be read"},
+    {0, NULL},
+};
+
+const struct command command_explain = {
+    .name = "explain",
+    .summary = "Say which destination gets a message, in which mode, and why or why not",
+    .usage = "FILE|-|JSON [options]",
+    .about = "Uses the configuration that a client would use, and sends nothing. Also says what "
+             "the connection\n"
+             "mode cannot do.",
+    .flags = flags,
+    .takes = TAKES_CONFIG | TAKES_JSON,
+    .max_words = 1,
+    .examples =
+        "segmo explain '{\"type\":\"track\",\"anonymousId\":\"a1\",\"event\":\"Cart Viewed\"}'\n"
+        "segmo explain message.json --config segmo.json --json\n",
+    .exits = exits,
+    .run = run,
+};

@@ -1,0 +1,653 @@
+/* `segmo import`: a file of messages, one a line, into the spool and on to the destinations.
+ *
+ * A file's import can be killed at any moment and started again: the state beside the spool says
+ * which line comes next, and the message id of a line that has none is made from the file and the
+ * line's place, so the one line in doubt can be looked up in the spool instead of being accepted
+ * twice.
+ */
+#include "base/clock.h"
+#include "command.h"
+#include "support/args.h"
+#include "support/delivery.h"
+#include "support/import_state.h"
+#include "support/interrupt.h"
+#include "support/lines.h"
+#include "support/message_id.h"
+#include "support/output.h"
+#include "support/progress.h"
+#include "support/setup.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define LINE_MAX_BYTES  (LINES_PIECE + 256)
+#define SHOWN_ERRORS    10   /* said in full; the rest is counted and goes to --errors */
+#define REASONS         64   /* kinds of refusal that are counted apart */
+#define READ_REPORTS_AT 1023 /* lines between looks at the reports and the terminal, less one */
+#define ROOM_SLICE_MS   200
+
+struct reason {
+    char words[160];
+    uint64_t count;
+};
+
+struct import {
+    const struct args *args;
+    const char *path;
+    const char *source;
+    uint64_t timeout_ms;
+    int dry_run;
+    segmo_config *config;
+    segmo_client *client;
+    struct lines lines;
+    struct import_state state;
+    int has_state;
+    uint64_t total; /* bytes; 0: unknown */
+    FILE *errors;
+    segmo__buf message; /* a line with its message id */
+    segmo__buf scratch;
+    struct progress progress;
+    struct counts before[DESTINATIONS];
+    uint64_t accepted;
+    uint64_t refused;
+    uint64_t blank;
+    uint64_t found; /* already in the spool when resumed */
+    struct reason reasons[REASONS];
+    size_t reason_count;
+    int64_t started_ms;
+    int64_t read_ms; /* how long reading and accepting took */
+};
+
+/* ---- refused lines ---- */
+
+static void count_reason(struct import *import, const char *field, int status)
+{
+    char words[sizeof import->reasons[0].words];
+    size_t i;
+
+    snprintf(words, sizeof words, "%s%s%s", segmo_status_name(status), *field ? " " : "", field);
+    for (i = 0; i < import->reason_count; i++)
+        if (strcmp(import->reasons[i].words, words) == 0)
+            break;
+    if (i == REASONS)
+        i = REASONS - 1; /* many kinds: the last one stands for all further ones */
+    if (i == import->reason_count) {
+        import->reason_count++;
+        snprintf(import->reasons[i].words, sizeof words, "%s", i == REASONS - 1 ? "other" : words);
+    }
+    import->reasons[i].count++;
+}
+
+static int write_refusal(struct import *import, int status, const char *field, const char *message)
+{
+    segmo__buf json;
+    int stands;
+
+    segmo__buf_init(&json, 64u << 10);
+    segmo__buf_addf(&json,
+                    "{\"line\":%" PRIu64 ",\"offset\":%" PRIu64 ",\"status\":\"%s\",\"field\":",
+                    import->lines.number, import->lines.line_at, segmo_status_name(status));
+    segmo__json_put_text(&json, field);
+    segmo__buf_add_lit(&json, ",\"message\":");
+    segmo__json_put_text(&json, message);
+    segmo__buf_add_lit(&json, "}\n");
+    stands =
+        fwrite(json.data, 1, json.len, import->errors) == json.len && fflush(import->errors) == 0;
+    segmo__buf_free(&json);
+    if (stands)
+        return EXIT_DONE;
+    say("%s cannot be written: %s", args_value(import->args, "errors"), strerror(errno));
+    return EXIT_INPUT;
+}
+
+static int refuse_line(struct import *import, int status, const char *field, const char *message)
+{
+    import->refused++;
+    count_reason(import, field, status);
+    if (import->refused <= SHOWN_ERRORS) {
+        progress_end(&import->progress);
+        say("line %" PRIu64 ": %s%s%s", import->lines.number, field, *field ? ": " : "", message);
+    }
+    return import->errors ? write_refusal(import, status, field, message) : EXIT_DONE;
+}
+
+static int refuse_for(struct import *import, segmo_error *error)
+{
+    int code = refuse_line(import, segmo_error_status(error), segmo_error_field(error),
+                           segmo_error_message(error));
+
+    segmo_error_free(error);
+    return code;
+}
+
+/* ---- one line ---- */
+
+static int is_blank(segmo__slice line)
+{
+    return segmo__json_trim(line).len == 0;
+}
+
+/* The line, with a message id of ours when it has none. A line that is no object passes as it is,
+ * to be refused. */
+static segmo__slice identified(struct import *import, segmo__slice line, char id[IMPORT_ID_SIZE])
+{
+    if (segmo__json_kind_of(segmo__json_trim(line)) != SEGMO__JSON_OBJECT ||
+        message_id_of(line, &import->scratch).len > 0)
+        return line;
+    import_state_message_id(&import->state, import->lines.line_at, id);
+    return message_id_put(&import->message, line, id);
+}
+
+/* Is the one line that a killed run left in doubt in the spool already? EXIT_DONE with the answer,
+ * or an exit code. */
+static int look_up(struct import *import, segmo__slice message, int *found)
+{
+    segmo_error *error = NULL;
+    segmo__slice id = message_id_of(message, &import->scratch);
+    char text[512];
+
+    *found = 0;
+    if (id.len == 0)
+        return EXIT_DONE;
+    snprintf(text, sizeof text, "%.*s", (int)id.len, id.at);
+    return segmo_client_holds(import->client, text, found, &error) == SEGMO_OK ? EXIT_DONE
+                                                                               : say_error(error);
+}
+
+/* The spool is full: waits for what is delivered to make room. */
+static int wait_for_room(struct import *import, segmo_error *full)
+{
+    struct delivery delivery = {.client = import->client};
+    int64_t started_ms = segmo__clock_mono_ms();
+
+    for (;;) {
+        int status = segmo_client_wait_room(import->client, ROOM_SLICE_MS, NULL);
+
+        delivery_read_reports(&delivery);
+        progress_show(&import->progress, import->lines.offset, import->accepted);
+        if (status == SEGMO_OK) {
+            segmo_error_free(full);
+            return EXIT_DONE;
+        }
+        if (interrupted())
+            break;
+        if (delivery_is_stuck(import->client) ||
+            (import->timeout_ms > 0 &&
+             segmo__clock_mono_ms() - started_ms >= (int64_t)import->timeout_ms)) {
+            progress_end(&import->progress);
+            say_error(full);
+            return status == SEGMO_ERR_TIMEOUT ? EXIT_TIMEOUT : EXIT_REFUSED;
+        }
+    }
+    segmo_error_free(full);
+    return EXIT_INTERRUPTED;
+}
+
+static int accept_message(struct import *import, segmo__slice message)
+{
+    for (;;) {
+        segmo_error *error = NULL;
+        int status =
+            segmo_client_enqueue(import->client, import->source, message.at, message.len, &error);
+
+        if (status == SEGMO_SYNC_WANTED)
+            status = segmo_client_sync(import->client, UINT32_MAX, &error);
+        if (status == SEGMO_OK) {
+            import->accepted++;
+            return EXIT_DONE;
+        }
+        if (status == SEGMO_ERR_FULL) {
+            int code = wait_for_room(import, error);
+
+            if (code != EXIT_DONE)
+                return code;
+        } else if (status == SEGMO_ERR_JSON || status == SEGMO_ERR_INVALID ||
+                   status == SEGMO_ERR_TOO_LARGE) {
+            return refuse_for(import, error);
+        } else {
+            return say_error(error);
+        }
+    }
+}
+
+/* Asks what would become of the message; nothing is stored. */
+static int try_message(struct import *import, segmo__slice message)
+{
+    segmo_error *error = NULL;
+    char *answer = NULL;
+    size_t len;
+    int status = segmo_client_explain(import->client, import->source, message.at, message.len,
+                                      &answer, &len, &error);
+
+    segmo_free(answer);
+    if (status == SEGMO_OK) {
+        import->accepted++;
+        return EXIT_DONE;
+    }
+    if (status == SEGMO_ERR_NOT_FOUND || status == SEGMO_ERR_OPTION)
+        return say_error(error);
+    return refuse_for(import, error);
+}
+
+static int take_message(struct import *import, segmo__slice line, int in_doubt)
+{
+    char id[IMPORT_ID_SIZE];
+    segmo__slice message = line;
+    segmo_error *error = NULL;
+    int found = 0;
+    int code = EXIT_DONE;
+
+    if (import->has_state) {
+        if (segmo__json_check(line, &error) != SEGMO_OK)
+            return refuse_for(import, error);
+        message = identified(import, line, id);
+    }
+    if (in_doubt)
+        code = look_up(import, message, &found);
+    if (code != EXIT_DONE)
+        return code;
+    if (found) {
+        import->found++;
+        return EXIT_DONE;
+    }
+    return import->dry_run ? try_message(import, message) : accept_message(import, message);
+}
+
+static int take_line(struct import *import, int got, segmo__slice line, int in_doubt)
+{
+    char words[96];
+
+    if (got == LINES_TOO_LONG) {
+        snprintf(words, sizeof words,
+                 "the line is longer than %u bytes; a message has at most 32768", LINES_PIECE);
+        return refuse_line(import, SEGMO_ERR_TOO_LARGE, "", words);
+    }
+    if (is_blank(line)) {
+        import->blank++;
+        return EXIT_DONE;
+    }
+    return take_message(import, line, in_doubt);
+}
+
+/* ---- all lines ---- */
+
+static int look_around(struct import *import)
+{
+    struct delivery delivery = {.client = import->client};
+
+    if (interrupted())
+        return EXIT_INTERRUPTED;
+    if (!import->dry_run)
+        delivery_read_reports(&delivery);
+    progress_show(&import->progress, import->lines.offset, import->accepted);
+    return EXIT_DONE;
+}
+
+static int read_lines(struct import *import)
+{
+    int in_doubt = import->has_state && import->state.resumed;
+    int code = EXIT_DONE;
+    segmo__slice line;
+    int got;
+
+    while (code == EXIT_DONE && (got = lines_next(&import->lines, &line)) > 0) {
+        code = take_line(import, got, line, in_doubt);
+        in_doubt = 0;
+        if (code == EXIT_DONE && import->has_state)
+            import_state_advance(&import->state, import->lines.offset);
+        if (code == EXIT_DONE && (import->lines.number & READ_REPORTS_AT) == 0)
+            code = look_around(import);
+    }
+    if (code == EXIT_DONE && got < 0) {
+        say("%s cannot be read: %s", import->path, strerror(-got));
+        code = EXIT_INPUT;
+    }
+    progress_end(&import->progress);
+    return code;
+}
+
+static int resume(struct import *import)
+{
+    uint64_t offset = import->state.offset;
+
+    if (!import->has_state || !import->state.resumed)
+        return EXIT_DONE;
+    if (lines_seek(&import->lines, offset) < 0 || import->lines.offset != offset) {
+        say("%s cannot be read up to where its import stopped", import->path);
+        return EXIT_INPUT;
+    }
+    say("going on behind line %" PRIu64 ", where an earlier run stopped", import->lines.number);
+    return EXIT_DONE;
+}
+
+/* ---- the end ---- */
+
+static void show_delivery(void *ctx)
+{
+    struct import *import = ctx;
+    struct counts now[DESTINATIONS];
+    uint64_t pending = 0;
+
+    if (!import->progress.on_terminal || !delivery_counts(import->client, now, NULL))
+        return;
+    for (int i = 0; i < DESTINATIONS; i++)
+        pending += now[i].pending;
+    progress_show(&import->progress, import->progress.total - pending,
+                  import->progress.total - pending);
+}
+
+static uint64_t pending_now(struct import *import)
+{
+    struct counts now[DESTINATIONS];
+    uint64_t pending = 0;
+
+    if (delivery_counts(import->client, now, NULL))
+        for (int i = 0; i < DESTINATIONS; i++)
+            pending += now[i].pending;
+    return pending;
+}
+
+static int wait_for_delivery(struct import *import)
+{
+    struct delivery delivery = {.client = import->client,
+                                .timeout_ms = import->timeout_ms,
+                                .on_wait = show_delivery,
+                                .ctx = import};
+    int code;
+
+    progress_begin(&import->progress, "delivered", pending_now(import), 0);
+    code = delivery_wait(&delivery);
+    progress_end(&import->progress);
+    return code;
+}
+
+static uint64_t rate_of(const struct import *import)
+{
+    return import->accepted * 1000 / (uint64_t)(import->read_ms > 0 ? import->read_ms : 1);
+}
+
+static void subtract(struct counts *now, const struct counts *before)
+{
+    now->accepted -= before->accepted;
+    now->delivered -= before->delivered;
+    now->dead -= before->dead;
+    now->skipped -= before->skipped;
+}
+
+static void print_summary_json(const struct import *import, const struct counts now[DESTINATIONS])
+{
+    segmo__buf json;
+
+    segmo__buf_init(&json, 1u << 20);
+    segmo__buf_addf(&json,
+                    "{\"lines\":%" PRIu64 ",\"accepted\":%" PRIu64 ",\"already_in_spool\":%" PRIu64
+                    ",\"rejected\":%" PRIu64 ",\"blank\":%" PRIu64 ",\"events_per_second\":%" PRIu64
+                    ",\"reading_ms\":%" PRId64 ",\"total_ms\":%" PRId64 ",\"rejected_for\":{",
+                    import->accepted + import->found + import->refused + import->blank,
+                    import->accepted, import->found, import->refused, import->blank,
+                    rate_of(import), import->read_ms, segmo__clock_mono_ms() - import->started_ms);
+    for (size_t i = 0; i < import->reason_count; i++) {
+        segmo__buf_add_str(&json, i ? "," : "");
+        segmo__json_put_text(&json, import->reasons[i].words);
+        segmo__buf_addf(&json, ":%" PRIu64, import->reasons[i].count);
+    }
+    segmo__buf_add_lit(&json, "},\"destinations\":{");
+    for (int i = 0; now && i < DESTINATIONS; i++)
+        segmo__buf_addf(&json,
+                        "%s\"%s\":{\"accepted\":%" PRIu64 ",\"delivered\":%" PRIu64
+                        ",\"dead\":%" PRIu64 ",\"pending\":%" PRIu64 ",\"skipped\":%" PRIu64 "}",
+                        i ? "," : "", destination_names[i], now[i].accepted, now[i].delivered,
+                        now[i].dead, now[i].pending, now[i].skipped);
+    segmo__buf_add_lit(&json, "}}");
+    print_line(json.data, json.len);
+    segmo__buf_free(&json);
+}
+
+static void print_count(const char *what, uint64_t count)
+{
+    char number[GROUPED_LEN];
+
+    printf("%-16s %12s\n", what, grouped(number, count));
+}
+
+static void print_summary_words(const struct import *import, const struct counts now[DESTINATIONS])
+{
+    char number[GROUPED_LEN];
+
+    print_count(import->dry_run ? "would accept" : "accepted", import->accepted);
+    if (import->found)
+        print_count("already in spool", import->found);
+    print_count("rejected", import->refused);
+    for (size_t i = 0; i < import->reason_count; i++)
+        printf("  %s: %s\n", import->reasons[i].words, grouped(number, import->reasons[i].count));
+    print_count("messages/s", rate_of(import));
+    if (!now)
+        return;
+    printf("\n%-16s %12s %12s %12s %12s\n", "destination", "delivered", "dead", "skipped",
+           "pending");
+    for (int i = 0; i < DESTINATIONS; i++) {
+        if (now[i].accepted + now[i].delivered + now[i].dead + now[i].skipped + now[i].pending == 0)
+            continue;
+        printf("%-16s %12s", destination_names[i], grouped(number, now[i].delivered));
+        printf(" %12s", grouped(number, now[i].dead));
+        printf(" %12s", grouped(number, now[i].skipped));
+        printf(" %12s\n", grouped(number, now[i].pending));
+    }
+}
+
+/* Counts of this run: what adopted messages of earlier ones came to before it began is taken off.
+ */
+static int print_summary(struct import *import)
+{
+    struct counts now[DESTINATIONS];
+    int has_counts = !import->dry_run && delivery_counts(import->client, now, NULL);
+    int code = import->refused > 0 ? EXIT_REFUSED : EXIT_DONE;
+
+    for (int i = 0; has_counts && i < DESTINATIONS; i++) {
+        subtract(&now[i], &import->before[i]);
+        if (now[i].dead > 0)
+            code = EXIT_REFUSED;
+    }
+    if (args_has(import->args, "json"))
+        print_summary_json(import, has_counts ? now : NULL);
+    else
+        print_summary_words(import, has_counts ? now : NULL);
+    return code;
+}
+
+static int finish(struct import *import, int code)
+{
+    int worst;
+
+    import->read_ms = segmo__clock_mono_ms() - import->started_ms;
+    if (code == EXIT_DONE && !import->dry_run && !args_has(import->args, "no-wait"))
+        code = wait_for_delivery(import);
+    if (code == EXIT_INTERRUPTED && import->has_state)
+        say("stopped behind line %" PRIu64 "; the same command goes on from there",
+            import->lines.number);
+    if (import->refused > SHOWN_ERRORS && !import->errors)
+        say("%" PRIu64 " more lines were refused; --errors FILE keeps them all",
+            import->refused - SHOWN_ERRORS);
+    worst = print_summary(import);
+    return code == EXIT_DONE ? worst : code;
+}
+
+/* ---- the beginning ---- */
+
+static int open_input(struct import *import)
+{
+    struct stat info;
+    int status = lines_open(&import->lines, import->path);
+
+    if (status < 0) {
+        say("%s cannot be read: %s", import->path, strerror(-status));
+        return EXIT_INPUT;
+    }
+    if (fstat(import->lines.fd, &info) == 0 && S_ISDIR(info.st_mode)) {
+        say("%s is a directory; name a file with one message a line", import->path);
+        return EXIT_INPUT;
+    }
+    import->total =
+        fstat(import->lines.fd, &info) == 0 && S_ISREG(info.st_mode) ? (uint64_t)info.st_size : 0;
+    return EXIT_DONE;
+}
+
+/* Only a real file can be read again, and only a spool on disk remembers. */
+static int open_state(struct import *import)
+{
+    segmo_error *error = NULL;
+    char *dir;
+    int code = EXIT_DONE;
+
+    if (import->dry_run || import->total == 0 || strcmp(import->path, "-") == 0)
+        return EXIT_DONE;
+    dir = setup_spool_dir(import->config);
+    if (!dir)
+        return EXIT_DONE;
+    if (import_state_open(&import->state, dir, import->path, import->lines.fd,
+                          args_has(import->args, "again"), &error) != SEGMO_OK)
+        code = say_error(error);
+    else
+        import->has_state = 1;
+    segmo_free(dir);
+    return code;
+}
+
+static int open_errors(struct import *import)
+{
+    const char *path = args_value(import->args, "errors");
+
+    if (!path)
+        return EXIT_DONE;
+    import->errors = fopen(path, import->has_state && import->state.resumed ? "ae" : "we");
+    if (import->errors)
+        return EXIT_DONE;
+    say("%s cannot be written: %s", path, strerror(errno));
+    return EXIT_INPUT;
+}
+
+static int open_client(struct import *import)
+{
+    int code = EXIT_DONE;
+
+    if (import->dry_run) {
+        code = setup_option(import->config, "spool.memory_only", "true");
+        if (code == EXIT_DONE)
+            code = setup_option(import->config, "delivery.enabled", "false");
+    }
+    if (code == EXIT_DONE)
+        code = setup_client(&import->client, import->config);
+    if (code == EXIT_DONE && !import->dry_run &&
+        !delivery_counts(import->client, import->before, NULL))
+        code = EXIT_INPUT;
+    return code;
+}
+
+static int run_open(struct import *import)
+{
+    int code = open_input(import);
+
+    if (code == EXIT_DONE)
+        code = open_state(import);
+    if (code != EXIT_DONE)
+        return code;
+    if (import->has_state && import_state_is_finished(&import->state)) {
+        say("%s was imported whole already; --again imports it once more", import->path);
+        return EXIT_DONE;
+    }
+    code = open_errors(import);
+    if (code == EXIT_DONE)
+        code = open_client(import);
+    if (code == EXIT_DONE)
+        code = resume(import);
+    if (code != EXIT_DONE)
+        return code;
+    import->started_ms = segmo__clock_mono_ms();
+    progress_begin(&import->progress, import->dry_run ? "checked" : "imported", import->total,
+                   import->lines.offset);
+    return finish(import, read_lines(import));
+}
+
+static int run(const struct args *args)
+{
+    struct import import = {.args = args,
+                            .path = args_word(args, 0),
+                            .source = args_value(args, "source"),
+                            .dry_run = args_has(args, "dry-run"),
+                            .lines = {.fd = -1},
+                            .state = {.lock = -1, .file = {.fd = -1}}};
+    int code;
+
+    if (!import.path)
+        return args_refuse(args, "name a file, or - for stdin");
+    segmo__buf_init(&import.message, LINE_MAX_BYTES);
+    segmo__buf_init(&import.scratch, LINE_MAX_BYTES);
+    interrupt_watch();
+    code = args_number(args, "timeout-ms", 0, &import.timeout_ms);
+    if (code == EXIT_DONE)
+        code = setup_config(&import.config, args);
+    if (code == EXIT_DONE)
+        code = run_open(&import);
+    if (import.client)
+        segmo_client_close(import.client, 0, NULL);
+    segmo_client_free(import.client);
+    import_state_close(&import.state);
+    segmo_config_free(import.config);
+    lines_close(&import.lines);
+    if (import.errors)
+        fclose(import.errors);
+    segmo__buf_free(&import.message);
+    segmo__buf_free(&import.scratch);
+    return code;
+}
+
+static const struct flag flags[] = {
+    {"dry-run", NULL, "Check every line; store and send nothing.", NULL},
+    {"errors", "FILE",
+     "Write refused lines here, one JSON object each: line, offset, status, field, message.", NULL},
+    {"no-wait", NULL,
+     "Do not wait for delivery: what is left in the spool goes with the next client.", NULL},
+    {"again", NULL, "Import a file from its start although it was imported before.", NULL},
+    {"source", "ID", "Which source the messages belong to, when several are configured.", NULL},
+    {"timeout-ms", "N", "Wait at most this long for room or for delivery (default 0: no limit).",
+     NULL},
+    {NULL, NULL, NULL, NULL},
+};
+
+static const struct exit_words exits[] = {
+    {EXIT_DONE, "every line was accepted and has its outcome (with --no-wait: was accepted)"},
+    {EXIT_REFUSED, "some lines were refused or died, or wait for a paused destination"},
+    {EXIT_USAGE, "usage or configuration"},
+    {EXIT_INPUT, "the file or the spool directory could not be used"},
+    {EXIT_TIMEOUT, "not everything was delivered in time; it waits in the spool"},
+    {EXIT_INTERRUPTED, "interrupted; the same command goes on where it stopped"},
+    {0, NULL},
+};
+
+const struct command command_import = {
+    .name = "import",
+    .summary = "Accept a file of messages, one JSON object a line",
+    .usage = "FILE|- [options]",
+    .about = "A refused line never costs its neighbours: it is named with its number, the field "
+             "and the reason.\n"
+             "A killed import goes on where it stopped when the same command is given again: no "
+             "line is lost and\n"
+             "none is stored twice. Lines without a messageId get one made from the file and the "
+             "line's place.\n"
+             "A file that was imported whole is not imported again without --again; its lines then "
+             "keep their ids,\n"
+             "so Segment leaves out what it took within the last 24 hours.",
+    .flags = flags,
+    .takes = TAKES_CONFIG | TAKES_JSON,
+    .max_words = 1,
+    .examples =
+        "segmo import events.ndjson --dry-run\n"
+        "segmo import events.ndjson --set spool.dir=/var/lib/segmo --errors refused.ndjson\n"
+        "zcat events.ndjson.gz | segmo import - --json\n",
+    .exits = exits,
+    .run = run,
+};
