@@ -305,7 +305,7 @@ struct segmo_config {
     char *file;
 };
 
-/* ---- names ---------------------------------------------------------------------------------- */
+/* ---- names -------------------------------------------------------------------------------- */
 
 static const option *option_find(const char *name)
 {
@@ -405,7 +405,7 @@ static void env_name(const option *opt, char out[NAME_MAX_LEN + 8])
     out[at] = '\0';
 }
 
-/* ---- values --------------------------------------------------------------------------------- */
+/* ---- values ------------------------------------------------------------------------------- */
 
 static int add_sources(segmo__buf *out, segmo__slice array, segmo_error **err);
 
@@ -564,8 +564,7 @@ static void clear_slots(char **slots)
     }
 }
 
-/* ---- JSON: files, and the entries of `sources` -------------------------------------------------
- */
+/* ---- JSON: files, and the entries of `sources` -------------------------------------------- */
 
 /* Reads an object of options, nested or dotted, into slots. */
 typedef struct reader {
@@ -802,8 +801,7 @@ static int add_sources(segmo__buf *out, segmo__slice array, segmo_error **err)
     return status;
 }
 
-/* ---- the configuration ------------------------------------------------------------------------
- */
+/* ---- the configuration -------------------------------------------------------------------- */
 
 static char **layer(segmo_config *config, segmo__option_from from)
 {
@@ -1031,8 +1029,7 @@ int segmo__config_copy(segmo_config **out, const segmo_config *config, segmo_err
     return SEGMO_OK;
 }
 
-/* ---- asking -------------------------------------------------------------------------------------
- */
+/* ---- asking ------------------------------------------------------------------------------- */
 
 static const char *value_of(const segmo_config *config, const option *opt, segmo__option_from *from)
 {
@@ -1113,8 +1110,7 @@ int segmo__config_check(const segmo_config *config, segmo_error **err)
     return status;
 }
 
-/* ---- showing ------------------------------------------------------------------------------------
- */
+/* ---- showing ------------------------------------------------------------------------------ */
 
 /* A secret's first three characters tell which one it is without telling it. */
 static void add_masked(segmo__buf *out, segmo__slice secret)

@@ -24,7 +24,7 @@ static int same(const char *text, const char *word)
     return rest && *rest == '\0';
 }
 
-/* ---- addresses ------------------------------------------------------------------------------ */
+/* ---- addresses ---------------------------------------------------------------------------- */
 
 static int is_address_char(char c)
 {
@@ -108,7 +108,7 @@ int segmo__host_is_exposed(const char *url)
     return !is_loopback(name, len);
 }
 
-/* ---- regions and data centres --------------------------------------------------------------- */
+/* ---- regions and data centres ------------------------------------------------------------- */
 
 int segmo__host_segment(segmo__buf *out, const char *region_or_host, const char *field,
                         segmo_error **err)

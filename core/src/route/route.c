@@ -14,7 +14,7 @@ typedef struct question {
     const char *words;
 } question;
 
-/* ---- what the message says ------------------------------------------------------------------ */
+/* ---- what the message says ---------------------------------------------------------------- */
 
 /* The destination's own name decides, then its sister's, then All; unsaid means yes. */
 static int is_unwanted_by_integrations(const segmo__source *source, const segmo__message *message)
@@ -40,7 +40,7 @@ static int has_user_id(const segmo__message *message)
     return id.len > 2 && id.at[0] == '"';
 }
 
-/* ---- MoEngage ------------------------------------------------------------------------------- */
+/* ---- MoEngage ----------------------------------------------------------------------------- */
 
 static int is_not_configured(const segmo__source *source, const segmo__message *message)
 {
@@ -111,7 +111,7 @@ static const question moengage_questions[] = {
      "actions for anonymous ones"},
 };
 
-/* ---- Segment -------------------------------------------------------------------------------- */
+/* ---- Segment ------------------------------------------------------------------------------ */
 
 static int segment_is_off(const segmo__source *source, const segmo__message *message)
 {
@@ -135,7 +135,7 @@ static const question segment_questions[] = {
      "the message's integrations switch Segment.io off; take out the entry, or set it to true"},
 };
 
-/* ---- decisions ------------------------------------------------------------------------------ */
+/* ---- decisions ---------------------------------------------------------------------------- */
 
 static segmo__decision ask(const question *questions, size_t count, const segmo__source *source,
                            const segmo__message *message)
@@ -170,7 +170,7 @@ int segmo__route_marks_segment_copy(const segmo__source *source, const segmo__me
     return source->moengage.forward && !off_already;
 }
 
-/* ---- explain -------------------------------------------------------------------------------- */
+/* ---- explain ------------------------------------------------------------------------------ */
 
 static const char *const type_names[] = {"server", "javascript", "android", "ios", "http"};
 static const char *const setting_names[] = {"unset", "device", "cloud"};

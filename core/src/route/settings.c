@@ -35,7 +35,7 @@ typedef struct builder {
     int no_memory;
 } builder;
 
-/* ---- values --------------------------------------------------------------------------------- */
+/* ---- values ------------------------------------------------------------------------------- */
 
 static const char *keep(builder *b, const char *text, size_t len)
 {
@@ -144,7 +144,7 @@ static int fail(builder *b, const char *name, const char *words)
     return segmo__fail(b->err, SEGMO_ERR_OPTION, field, "%s: %s", field, words);
 }
 
-/* ---- one source ----------------------------------------------------------------------------- */
+/* ---- one source --------------------------------------------------------------------------- */
 
 typedef int (*host_fn)(segmo__buf *out, const char *text, const char *field, segmo_error **err);
 
@@ -350,7 +350,7 @@ static int read_source(builder *b, segmo__source *source)
     return status == SEGMO_OK && b->no_memory ? segmo__fail_memory(b->err) : status;
 }
 
-/* ---- all sources ---------------------------------------------------------------------------- */
+/* ---- all sources -------------------------------------------------------------------------- */
 
 static int check_unique(builder *b, const segmo__source *source, const segmo__source *earlier)
 {
