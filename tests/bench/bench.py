@@ -1,0 +1,191 @@
+#!/usr/bin/env python3
+"""The figures of segmo, as medians of several runs and ratios within one run.
+
+    bench.py [--runs 5] [--only enqueue,deliver,latency,errors,transform,memory] [--json FILE]
+
+Each figure stands beside what was promised. The receiver is `segmo sandbox --count-only`, pinned to the last core; the
+programs under test may use all. Nothing here fails on a slow machine: it prints what it measured.
+"""
+import argparse
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+BUILD = ROOT / "build" / os.environ.get("CONFIG", "release")
+PROGRAM = BUILD / "segmo"
+
+
+def events_file(directory, count):
+    path = Path(directory) / f"events-{count}.ndjson"
+    if not path.exists():
+        subprocess.run([sys.executable, ROOT / "tests/events/generate.py", "--shape", "order", "--count", str(count),
+                        "--out", path], check=True)
+    return path
+
+
+def pinned(command):
+    """The receiver stays on the last core, so that it disturbs every competitor alike."""
+    return ["taskset", "-c", str(os.cpu_count() - 1), *command] if os.cpu_count() > 1 else command
+
+
+class Receiver:
+    def __init__(self, *options):
+        self.process = subprocess.Popen(pinned([str(PROGRAM), "sandbox", "--port", "0", "--quiet", "--count-only",
+                                                *options]), stdout=subprocess.PIPE, text=True)
+        self.url = self.process.stdout.readline().split()[-1]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait()
+
+    def stats(self):
+        import urllib.request
+        with urllib.request.urlopen(self.url + "/stats") as answer:
+            return json.load(answer)
+
+
+def run_json(command):
+    done = subprocess.run([str(part) for part in command], stdout=subprocess.PIPE, text=True, check=True)
+    return json.loads(done.stdout)
+
+
+def scratch(directory):
+    path = Path(tempfile.mkdtemp(dir=directory))
+    return path
+
+
+class Report:
+    def __init__(self):
+        self.rows = []
+
+    def add(self, what, value, unit, wanted, met):
+        self.rows.append({"what": what, "value": value, "unit": unit, "wanted": wanted, "met": met})
+        print(f"  {what:<58} {value:>12,.3f} {unit:<12} wanted {wanted:<22} {'ok' if met else 'SHORT'}", flush=True)
+
+
+def median(rows, *path):
+    def reach(row):
+        for key in path:
+            row = row[key]
+        return row
+    return statistics.median(reach(row) for row in rows)
+
+
+def enqueue(report, directory, runs):
+    events = events_file(directory, 10000)
+    rows = []
+    for _ in range(runs):
+        where = scratch(directory)
+        rows.append(run_json([BUILD / "bench/enqueue", events, where, 500000]))
+        shutil.rmtree(where)
+    ratio = statistics.median(row["segmo"]["us_per_call"] / row["write"]["us_per_call"] for row in rows)
+    calls = median(rows, "segmo", "calls_per_s")
+    p99 = median(rows, "segmo", "p99_us")
+    report.add("enqueue: accepted calls, one thread", calls, "calls/s", ">= 700,000", calls >= 700000)
+    report.add("enqueue: p99", p99, "us", "< 10", p99 < 10)
+    report.add("enqueue: against bare write() of the same bytes", ratio, "x the time", "<= 1.4", ratio <= 1.4)
+    report.add("   bare write() alone", median(rows, "write", "calls_per_s"), "calls/s", "-", True)
+
+
+def deliver(report, directory, runs):
+    events = events_file(directory, 10000)
+    rows = []
+    for _ in range(runs):
+        where = scratch(directory)
+        with Receiver() as receiver:
+            rows.append(run_json([BUILD / "bench/deliver", events, where, receiver.url, 300000, "both"]))
+        shutil.rmtree(where)
+    rate = median(rows, "segmo", "events_per_s")
+    ratio = statistics.median(row["segmo"]["events_per_s"] / row["bare"]["events_per_s"] for row in rows)
+    cpu = median(rows, "segmo", "cpu_s_per_100k")
+    report.add("deliver: end to end, 300,000 events", rate, "events/s", ">= 200,000", rate >= 200000)
+    report.add("deliver: against bare libcurl and compressor", ratio, "x", ">= 0.65", ratio >= 0.65)
+    report.add("deliver: CPU per 100,000 events", cpu, "s", "<= 0.7", cpu <= 0.7)
+    report.add("   bare libcurl alone", median(rows, "bare", "events_per_s"), "events/s", "-", True)
+
+
+def with_receiver(report, directory, runs, what, count, wanted, *options):
+    events = events_file(directory, 10000)
+    rows = []
+    for _ in range(runs):
+        where = scratch(directory)
+        with Receiver(*options) as receiver:
+            rows.append(run_json([BUILD / "bench/deliver", events, where, receiver.url, count, "segmo"]))
+            rows[-1]["received"] = receiver.stats()["segment"]
+        shutil.rmtree(where)
+    rate = median(rows, "segmo", "events_per_s")
+    lost = max(count - row["received"]["accepted"] for row in rows)
+    report.add(what, rate, "events/s", f">= {wanted:,}", rate >= wanted)
+    report.add("   of these, lost", lost, "events", "0", lost == 0)
+    disorder = max(row["received"].get("order_violations", 0) for row in rows)
+    report.add("   received out of order for their user", disorder, "events", "0", disorder == 0)
+
+
+def latency(report, directory, runs):
+    with_receiver(report, directory, runs, "deliver: receiver answers after 50 ms", 200000, 30000, "--latency-ms", "50")
+
+
+def errors(report, directory, runs):
+    with_receiver(report, directory, runs, "deliver: 10 % of the answers 503 or 429", 200000, 20000,
+                  "--fail", "503:0.05", "--fail", "429:0.05")
+
+
+def transform(report, directory, runs):
+    events = events_file(directory, 100000)
+    rates = []
+    for _ in range(runs):
+        started = time.monotonic()
+        with open(os.devnull, "wb") as nowhere:
+            subprocess.run([PROGRAM, "transform", "--to", "moengage", "--set", "moengage.app_id=APP", "--set",
+                            "moengage.data_api_key=KEY", "--set", "moengage.data_center=1", events],
+                           stdout=nowhere, check=True)
+        rates.append(100000 / (time.monotonic() - started))
+    rate = statistics.median(rates)
+    report.add("transform: MoEngage form of 100,000 messages, one thread", rate, "events/s", ">= 400,000", rate >= 400000)
+
+
+def memory(report, directory, runs):
+    events = events_file(directory, 10000)
+    rows = []
+    for _ in range(min(runs, 3)):
+        where = scratch(directory)
+        rows.append(run_json([BUILD / "bench/hold", events, where, 1000000]))
+        shutil.rmtree(where)
+    above = median(rows, "above_idle_mib")
+    report.add("memory: 1,000,000 events held, above idle", above, "MiB", "<= 48", above <= 48)
+
+
+PARTS = {"enqueue": enqueue, "deliver": deliver, "latency": latency, "errors": errors, "transform": transform,
+         "memory": memory}
+
+
+def main():
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--runs", type=int, default=5)
+    options.add_argument("--only", default=",".join(PARTS))
+    options.add_argument("--json", type=Path)
+    options.add_argument("--dir", default=str(ROOT / "build"), help="where spools and events are kept meanwhile")
+    chosen = options.parse_args()
+    report = Report()
+    print(f"segmo bench: medians of {chosen.runs} runs, {os.cpu_count()} cores\n")
+    with tempfile.TemporaryDirectory(dir=chosen.dir, prefix="bench-") as directory:
+        for name in chosen.only.split(","):
+            PARTS[name](report, directory, chosen.runs)
+    if chosen.json:
+        chosen.json.write_text(json.dumps(report.rows, indent=1) + "\n")
+    short = sum(not row["met"] for row in report.rows)
+    print(f"\n{len(report.rows) - short} figures as wanted, {short} short")
+
+
+if __name__ == "__main__":
+    main()
