@@ -7,6 +7,7 @@
  */
 #include "base/clock.h"
 #include "command.h"
+#include "import_streams.h"
 #include "support/args.h"
 #include "support/delivery.h"
 #include "support/import_state.h"
@@ -584,6 +585,8 @@ static int run(const struct args *args)
 
     if (!import.path)
         return args_refuse(args, "name a file, or - for stdin");
+    if (args_has(args, "streams"))
+        return import_streams(args);
     segmo__buf_init(&import.message, LINE_MAX_BYTES);
     segmo__buf_init(&import.scratch, LINE_MAX_BYTES);
     interrupt_watch();
@@ -612,6 +615,8 @@ static const struct flag flags[] = {
     {"no-wait", NULL,
      "Do not wait for delivery: what is left in the spool goes with the next client.", NULL},
     {"again", NULL, "Import a file from its start although it was imported before.", NULL},
+    {"streams", NULL,
+     "The input is MoEngage Streams payloads, one a line: accept the messages they become.", NULL},
     {"source", "ID", "Which source the messages belong to, when several are configured.", NULL},
     {"timeout-ms", "N", "Wait at most this long for room or for delivery (default 0: no limit).",
      NULL},
@@ -647,7 +652,8 @@ const struct command command_import = {
     .examples =
         "segmo import events.ndjson --dry-run\n"
         "segmo import events.ndjson --set spool.dir=/var/lib/segmo --errors refused.ndjson\n"
-        "zcat events.ndjson.gz | segmo import - --json\n",
+        "zcat events.ndjson.gz | segmo import - --json\n"
+        "segmo import campaign.ndjson --streams --set streams.derived_attributes=true\n",
     .exits = exits,
     .run = run,
 };
