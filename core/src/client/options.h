@@ -1,9 +1,10 @@
-/* The one table of options: name, type, default and words. */
+/* Configurations, as the rooms of the client read them. */
 #ifndef SEGMO_CLIENT_OPTIONS_H
 #define SEGMO_CLIENT_OPTIONS_H
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "client/option_table.h"
 #include "route/settings.h"
 
 #include <stdint.h>
@@ -26,6 +27,11 @@ int segmo__config_copy(segmo_config **out, const segmo_config *config, segmo_err
 int segmo__config_settings(segmo__settings **out, const segmo_config *config, segmo_error **err);
 /* Do the options fit together, those of the settings and all others? SEGMO_ERR_OPTION. */
 int segmo__config_check(const segmo_config *config, segmo_error **err);
+/* The option's effective text and where it is from; NULL when it has none. */
+const char *segmo__config_find(const segmo_config *config, const segmo__option *opt,
+                               segmo__option_from *from);
+int segmo__config_unknown(const char *name,
+                          segmo_error **err); /* fails, offering the nearest name */
 /* Reads the file again; on failure the configuration is unchanged. */
 int segmo__config_reload(segmo_config *config, segmo_error **err);
 

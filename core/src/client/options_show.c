@@ -1,0 +1,193 @@
+/* Configuration and options as the public API shows them, with secrets masked. */
+#include "client/options.h"
+
+#include "base/json.h"
+#include "client/option_value.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* A secret's first three characters tell which one it is without telling it. */
+static void add_masked(segmo__buf *out, segmo__slice secret)
+{
+    int ascii = 1;
+
+    for (size_t i = 0; i < 3 && i < secret.len; i++)
+        ascii &= (unsigned char)secret.at[i] < 0x80;
+    if (secret.len >= 8 && ascii)
+        segmo__buf_add(out, secret.at, 3);
+    segmo__buf_add_lit(out, "***");
+}
+
+static void put_masked(segmo__buf *out, segmo__slice secret)
+{
+    segmo__buf text;
+
+    segmo__buf_init(&text, 16);
+    add_masked(&text, secret);
+    segmo__json_put_string(out, text.data, text.len);
+    segmo__buf_free(&text);
+}
+
+static void put_masked_source(segmo__buf *out, segmo__slice entry)
+{
+    segmo__json_walk walk;
+    segmo__slice key, value;
+    int first = 1;
+
+    segmo__buf_add_char(out, '{');
+    segmo__json_walk_begin(&walk, entry);
+    while (segmo__json_next(&walk, &key, &value)) {
+        char name[SEGMO__OPTION_NAME_MAX + 1];
+        const segmo__option *opt;
+
+        snprintf(name, sizeof name, "%.*s", (int)key.len, key.at);
+        opt = segmo__option_find(name);
+        segmo__buf_add_str(out, first ? "" : ",");
+        first = 0;
+        segmo__json_put_text(out, segmo__option_name_in_source(opt));
+        segmo__buf_add_char(out, ':');
+        if (opt->type == SEGMO__OPTION_SECRET)
+            put_masked(out, (segmo__slice){value.at + 1, value.len - 2});
+        else
+            segmo__buf_add_slice(out, value);
+    }
+    segmo__buf_add_char(out, '}');
+}
+
+static void put_masked_sources(segmo__buf *out, segmo__slice array)
+{
+    segmo__json_walk walk;
+    segmo__slice key, entry;
+    int first = 1;
+
+    segmo__buf_add_char(out, '[');
+    segmo__json_walk_begin(&walk, array);
+    while (segmo__json_next(&walk, &key, &entry)) {
+        segmo__buf_add_str(out, first ? "" : ",");
+        first = 0;
+        put_masked_source(out, entry);
+    }
+    segmo__buf_add_char(out, ']');
+}
+
+static void put_value(segmo__buf *out, const segmo__option *opt, const char *value)
+{
+    if (!value)
+        segmo__buf_add_lit(out, "null");
+    else if (opt->type == SEGMO__OPTION_JSON)
+        put_masked_sources(out, segmo__slice_of(value));
+    else if (opt->type == SEGMO__OPTION_SECRET)
+        put_masked(out, segmo__slice_of(value));
+    else if (opt->type == SEGMO__OPTION_FLAG || opt->type == SEGMO__OPTION_COUNTER)
+        segmo__buf_add_str(out, value);
+    else
+        segmo__json_put_text(out, value);
+}
+
+static int hand_out(segmo__buf *text, char **out, size_t *out_len, segmo_error **err)
+{
+    size_t len = text->len;
+    char *detached = segmo__buf_detach(text);
+
+    if (!detached)
+        return segmo__fail_memory(err);
+    *out = detached;
+    if (out_len)
+        *out_len = len;
+    return SEGMO_OK;
+}
+
+int segmo_config_get(const segmo_config *config, const char *name, char **out, segmo_error **err)
+{
+    const segmo__option *opt = segmo__option_find(name);
+    segmo__option_from from;
+    const char *value;
+    segmo__buf text;
+
+    if (!opt)
+        return segmo__config_unknown(name, err);
+    value = segmo__config_find(config, opt, &from);
+    if (!value) {
+        *out = NULL;
+        return SEGMO_OK;
+    }
+    segmo__buf_init(&text, 2 * SEGMO__OPTIONS_MAX);
+    if (opt->type == SEGMO__OPTION_JSON)
+        put_masked_sources(&text, segmo__slice_of(value));
+    else if (opt->type == SEGMO__OPTION_SECRET)
+        add_masked(&text, segmo__slice_of(value));
+    else
+        segmo__buf_add_str(&text, value);
+    return hand_out(&text, out, NULL, err);
+}
+
+int segmo_config_json(const segmo_config *config, char **out, size_t *out_len, segmo_error **err)
+{
+    static const char *const from_names[] = {"default", "file", "environment", "set"};
+    segmo__option_from from;
+    segmo__buf text;
+    int status = segmo__config_check(config, err);
+
+    if (status != SEGMO_OK)
+        return status;
+    segmo__buf_init(&text, 4 * SEGMO__OPTIONS_MAX);
+    for (size_t i = 0; i < SEGMO__OPTION_COUNT; i++) {
+        const char *value = segmo__config_find(config, &segmo__options[i], &from);
+
+        segmo__buf_addf(&text, "%s\"%s\":{\"value\":", i == 0 ? "{" : ",", segmo__options[i].name);
+        put_value(&text, &segmo__options[i], value);
+        segmo__buf_addf(&text, ",\"from\":\"%s\"}", from_names[from]);
+    }
+    segmo__buf_add_char(&text, '}');
+    return hand_out(&text, out, out_len, err);
+}
+
+static void put_choices(segmo__buf *out, const char *choices)
+{
+    segmo__buf_add_lit(out, "[");
+    for (const char *word = choices; *word;) {
+        size_t len = strcspn(word, "|");
+
+        segmo__buf_add_str(out, word == choices ? "" : ",");
+        segmo__json_put_string(out, word, len);
+        word += len + (word[len] == '|');
+    }
+    segmo__buf_add_lit(out, "]");
+}
+
+static void put_option(segmo__buf *out, const segmo__option *opt)
+{
+    static const char *const types[] = {"text", "secret", "flag",   "count",
+                                        "size", "time",   "choice", "json"};
+    char variable[SEGMO__OPTION_NAME_MAX + 8];
+
+    segmo__option_env_name(opt, variable);
+    segmo__buf_addf(out, "{\"name\":\"%s\",\"type\":\"%s\",\"default\":", opt->name,
+                    types[opt->type]);
+    put_value(out, opt, opt->fallback);
+    segmo__buf_addf(out, ",\"secret\":%s,\"env\":\"%s\",\"per_source\":%s",
+                    opt->type == SEGMO__OPTION_SECRET ? "true" : "false", variable,
+                    opt->bits & SEGMO__OPTION_OF_SOURCE ? "true" : "false");
+    if (opt->type == SEGMO__OPTION_CHOICE) {
+        segmo__buf_add_lit(out, ",\"choices\":");
+        put_choices(out, opt->choices);
+    }
+    segmo__buf_add_lit(out, ",\"help\":");
+    segmo__json_put_text(out, opt->words);
+    segmo__buf_add_char(out, '}');
+}
+
+int segmo_options_json(char **out, size_t *out_len, segmo_error **err)
+{
+    segmo__buf text;
+
+    segmo__buf_init(&text, SEGMO__OPTIONS_MAX);
+    segmo__buf_add_char(&text, '[');
+    for (size_t i = 0; i < SEGMO__OPTION_COUNT; i++) {
+        segmo__buf_add_str(&text, i == 0 ? "" : ",");
+        put_option(&text, &segmo__options[i]);
+    }
+    segmo__buf_add_char(&text, ']');
+    return hand_out(&text, out, out_len, err);
+}
