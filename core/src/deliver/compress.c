@@ -3,11 +3,11 @@
 
 #include "base/mem.h"
 
-static int level_within(int level, int most)
+static int nearest_level(int level)
 {
     if (level < 1)
         return 1;
-    return level < most ? level : most;
+    return level < 9 ? level : 9;
 }
 
 /* All the room that `out` may give for `bound` bytes: its ceiling may be lower than the bound,
@@ -33,7 +33,7 @@ segmo__gzip *segmo__gzip_new(int level)
 
     if (!gzip)
         return NULL;
-    gzip->compressor = libdeflate_alloc_compressor(level_within(level, 9));
+    gzip->compressor = libdeflate_alloc_compressor(nearest_level(level));
     if (gzip->compressor)
         return gzip;
     segmo__free(gzip);
@@ -93,7 +93,7 @@ segmo__gzip *segmo__gzip_new(int level)
         return NULL;
     gzip->stream.zalloc = take_memory;
     gzip->stream.zfree = give_memory_back;
-    if (deflateInit2(&gzip->stream, level_within(level, 9), Z_DEFLATED, MAX_WBITS + GZIP_FORMAT, 8,
+    if (deflateInit2(&gzip->stream, nearest_level(level), Z_DEFLATED, MAX_WBITS + GZIP_FORMAT, 8,
                      Z_DEFAULT_STRATEGY) == Z_OK)
         return gzip;
     segmo__free(gzip);
@@ -110,20 +110,24 @@ void segmo__gzip_free(segmo__gzip *gzip)
 
 int segmo__gzip_run(segmo__gzip *gzip, segmo__slice in, segmo__buf *out)
 {
-    size_t room = 0;
-    char *at =
-        in.len <= UINT_MAX ? room_for(out, deflateBound(&gzip->stream, in.len), &room) : NULL;
-    int whole;
+    z_stream *stream = &gzip->stream;
+    size_t room;
+    char *at;
 
-    if (!at || room > UINT_MAX || deflateReset(&gzip->stream) != Z_OK)
+    if (deflateReset(stream) != Z_OK) /* first: deflateBound() of a finished stream is too small */
         return 0;
-    gzip->stream.next_in = (z_const Bytef *)in.at;
-    gzip->stream.avail_in = (uInt)in.len;
-    gzip->stream.next_out = (Bytef *)at;
-    gzip->stream.avail_out = (uInt)room;
-    whole = deflate(&gzip->stream, Z_FINISH) == Z_STREAM_END;
-    out->len = whole ? room - gzip->stream.avail_out : 0;
-    return whole;
+    at = room_for(out, deflateBound(stream, in.len), &room);
+    out->len = 0;
+    if (!at || in.len > UINT_MAX || room > UINT_MAX)
+        return 0;
+    stream->next_in = (z_const Bytef *)in.at;
+    stream->avail_in = (uInt)in.len;
+    stream->next_out = (Bytef *)at;
+    stream->avail_out = (uInt)room;
+    if (deflate(stream, Z_FINISH) != Z_STREAM_END)
+        return 0;
+    out->len = room - stream->avail_out;
+    return 1;
 }
 
 const char *segmo__gzip_name(void)
