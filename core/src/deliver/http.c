@@ -40,6 +40,7 @@ typedef struct transfer {
     CURL *easy;
     struct curl_slist *headers;
     segmo__buf body;
+    int head_is_whole; /* the empty line behind the headers came; libcurl does not insist on it */
     int body_is_cut;
     int loopback_only;   /* plain http: only addresses of this machine may be connected to */
     int address_refused; /* ... and another one was about to be */
@@ -270,8 +271,9 @@ static size_t take_body(char *bytes, size_t one, size_t len, void *arg)
     return of->body_is_cut ? 0 : len; /* 0 ends the transfer: nobody may feed us for ever */
 }
 
-static void forget_header_values(transfer *of)
+static void forget_head(transfer *of)
 {
+    of->head_is_whole = 0;
     of->retry_after.len = of->rate_reset.len = of->date.len = 0;
 }
 
@@ -297,7 +299,8 @@ static size_t take_header(char *bytes, size_t one, size_t len, void *arg)
 
     (void)one;
     if (len >= 5 && memcmp(bytes, "HTTP/", 5) == 0)
-        forget_header_values(of);
+        forget_head(of);
+    of->head_is_whole = len <= 2 && bytes[len - 1] == '\n';
     keep_if_named(&of->retry_after, line, "retry-after");
     keep_if_named(&of->rate_reset, line, "x-ratelimit-reset");
     keep_if_named(&of->date, line, "date");
@@ -493,7 +496,7 @@ static void forget_last_request(transfer *of)
     of->body_is_cut = of->address_refused = 0;
     of->error[0] = '\0';
     segmo__buf_clear(&of->body);
-    forget_header_values(of);
+    forget_head(of);
 }
 
 int segmo__http_start(segmo__http *http, const segmo__http_request *request, segmo_error **err)
@@ -527,15 +530,15 @@ int segmo__http_start(segmo__http *http, const segmo__http_request *request, seg
 
 /* ---- answers ---- */
 
-/* Trouble that waiting does not heal. A name that cannot be resolved is not among it: that is what
- * an outage of the network looks like. */
+/* Trouble that waiting does not heal. Not among it: a name that cannot be resolved, which is what
+ * an outage of the network looks like, and CURLE_UNSUPPORTED_PROTOCOL, which by now (the URL was
+ * checked) means that something answered that is not HTTP. */
 static int is_config_error(const transfer *of, CURLcode code)
 {
     long connect_status = 0;
 
     curl_easy_getinfo(of->easy, CURLINFO_HTTP_CONNECTCODE, &connect_status);
     switch (code) {
-    case CURLE_UNSUPPORTED_PROTOCOL:
     case CURLE_URL_MALFORMAT:
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CACERT_BADFILE:
@@ -552,6 +555,8 @@ static const char *words_for(const transfer *of, CURLcode code)
 {
     if (of->address_refused)
         return "plain http:// reached an address of another machine; use https://";
+    if (code == CURLE_OK)
+        return "the answer broke off within its headers";
     return of->error[0] ? of->error : curl_easy_strerror(code);
 }
 
@@ -576,7 +581,7 @@ static void count_failure(transfer *of, int failed)
 
 static void fill_answer(transfer *of, CURLcode code, segmo__http_answer *answer)
 {
-    int answered = code == CURLE_OK || of->body_is_cut;
+    int answered = (code == CURLE_OK || of->body_is_cut) && of->head_is_whole;
     curl_off_t latency_us = 0;
     long status = 0;
 
