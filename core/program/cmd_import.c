@@ -11,11 +11,13 @@
 #include "support/args.h"
 #include "support/delivery.h"
 #include "support/import_state.h"
+#include "support/import_summary.h"
 #include "support/interrupt.h"
 #include "support/lines.h"
 #include "support/message_id.h"
 #include "support/output.h"
 #include "support/progress.h"
+#include "support/refusals.h"
 #include "support/setup.h"
 
 #include <errno.h>
@@ -26,15 +28,8 @@
 #include <unistd.h>
 
 #define LINE_MAX_BYTES  (LINES_PIECE + 256)
-#define SHOWN_ERRORS    10   /* said in full; the rest is counted and goes to --errors */
-#define REASONS         64   /* kinds of refusal that are counted apart */
 #define READ_REPORTS_AT 1023 /* lines between looks at the reports and the terminal, less one */
 #define ROOM_SLICE_MS   200
-
-struct reason {
-    char words[160];
-    uint64_t count;
-};
 
 struct import {
     const struct args *args;
@@ -47,73 +42,26 @@ struct import {
     struct lines lines;
     struct import_state state;
     int has_state;
-    uint64_t total; /* bytes; 0: unknown */
-    FILE *errors;
+    uint64_t total;     /* bytes; 0: unknown */
     segmo__buf message; /* a line with its message id */
     segmo__buf scratch;
     struct progress progress;
     struct counts before[DESTINATIONS];
+    struct refusals refusals;
     uint64_t accepted;
-    uint64_t refused;
     uint64_t blank;
     uint64_t found; /* already in the spool when resumed */
-    struct reason reasons[REASONS];
-    size_t reason_count;
     int64_t started_ms;
-    int64_t read_ms; /* how long reading and accepting took */
+    int64_t reading_ms; /* how long reading and accepting took */
 };
 
-/* ---- refused lines ---- */
-
-static void count_reason(struct import *import, const char *field, int status)
-{
-    char words[sizeof import->reasons[0].words];
-    size_t i;
-
-    snprintf(words, sizeof words, "%s%s%s", segmo_status_name(status), *field ? " " : "", field);
-    for (i = 0; i < import->reason_count; i++)
-        if (strcmp(import->reasons[i].words, words) == 0)
-            break;
-    if (i == REASONS)
-        i = REASONS - 1; /* many kinds: the last one stands for all further ones */
-    if (i == import->reason_count) {
-        import->reason_count++;
-        snprintf(import->reasons[i].words, sizeof words, "%s", i == REASONS - 1 ? "other" : words);
-    }
-    import->reasons[i].count++;
-}
-
-static int write_refusal(struct import *import, int status, const char *field, const char *message)
-{
-    segmo__buf json;
-    int stands;
-
-    segmo__buf_init(&json, 64u << 10);
-    segmo__buf_addf(&json,
-                    "{\"line\":%" PRIu64 ",\"offset\":%" PRIu64 ",\"status\":\"%s\",\"field\":",
-                    import->lines.number, import->lines.line_at, segmo_status_name(status));
-    segmo__json_put_text(&json, field);
-    segmo__buf_add_lit(&json, ",\"message\":");
-    segmo__json_put_text(&json, message);
-    segmo__buf_add_lit(&json, "}\n");
-    stands =
-        fwrite(json.data, 1, json.len, import->errors) == json.len && fflush(import->errors) == 0;
-    segmo__buf_free(&json);
-    if (stands)
-        return EXIT_DONE;
-    say("%s cannot be written: %s", args_value(import->args, "errors"), strerror(errno));
-    return EXIT_INPUT;
-}
+/* ---- one line ---- */
 
 static int refuse_line(struct import *import, int status, const char *field, const char *message)
 {
-    import->refused++;
-    count_reason(import, field, status);
-    if (import->refused <= SHOWN_ERRORS) {
-        progress_end(&import->progress);
-        say("line %" PRIu64 ": %s%s%s", import->lines.number, field, *field ? ": " : "", message);
-    }
-    return import->errors ? write_refusal(import, status, field, message) : EXIT_DONE;
+    progress_end(&import->progress);
+    return refusals_add(&import->refusals, import->lines.number, import->lines.line_at, status,
+                        field, message);
 }
 
 static int refuse_for(struct import *import, segmo_error *error)
@@ -124,8 +72,6 @@ static int refuse_for(struct import *import, segmo_error *error)
     segmo_error_free(error);
     return code;
 }
-
-/* ---- one line ---- */
 
 static int is_blank(segmo__slice line)
 {
@@ -366,11 +312,6 @@ static int wait_for_delivery(struct import *import)
     return code;
 }
 
-static uint64_t rate_of(const struct import *import)
-{
-    return import->accepted * 1000 / (uint64_t)(import->read_ms > 0 ? import->read_ms : 1);
-}
-
 static void subtract(struct counts *now, const struct counts *before)
 {
     now->accepted -= before->accepted;
@@ -379,84 +320,28 @@ static void subtract(struct counts *now, const struct counts *before)
     now->skipped -= before->skipped;
 }
 
-static void print_summary_json(const struct import *import, const struct counts now[DESTINATIONS])
-{
-    segmo__buf json;
-
-    segmo__buf_init(&json, 1u << 20);
-    segmo__buf_addf(&json,
-                    "{\"lines\":%" PRIu64 ",\"accepted\":%" PRIu64 ",\"already_in_spool\":%" PRIu64
-                    ",\"rejected\":%" PRIu64 ",\"blank\":%" PRIu64 ",\"events_per_second\":%" PRIu64
-                    ",\"reading_ms\":%" PRId64 ",\"total_ms\":%" PRId64 ",\"rejected_for\":{",
-                    import->accepted + import->found + import->refused + import->blank,
-                    import->accepted, import->found, import->refused, import->blank,
-                    rate_of(import), import->read_ms, segmo__clock_mono_ms() - import->started_ms);
-    for (size_t i = 0; i < import->reason_count; i++) {
-        segmo__buf_add_str(&json, i ? "," : "");
-        segmo__json_put_text(&json, import->reasons[i].words);
-        segmo__buf_addf(&json, ":%" PRIu64, import->reasons[i].count);
-    }
-    segmo__buf_add_lit(&json, "},\"destinations\":{");
-    for (int i = 0; now && i < DESTINATIONS; i++)
-        segmo__buf_addf(&json,
-                        "%s\"%s\":{\"accepted\":%" PRIu64 ",\"delivered\":%" PRIu64
-                        ",\"dead\":%" PRIu64 ",\"pending\":%" PRIu64 ",\"skipped\":%" PRIu64 "}",
-                        i ? "," : "", destination_names[i], now[i].accepted, now[i].delivered,
-                        now[i].dead, now[i].pending, now[i].skipped);
-    segmo__buf_add_lit(&json, "}}");
-    print_line(json.data, json.len);
-    segmo__buf_free(&json);
-}
-
-static void print_count(const char *what, uint64_t count)
-{
-    char number[GROUPED_LEN];
-
-    printf("%-16s %12s\n", what, grouped(number, count));
-}
-
-static void print_summary_words(const struct import *import, const struct counts now[DESTINATIONS])
-{
-    char number[GROUPED_LEN];
-
-    print_count(import->dry_run ? "would accept" : "accepted", import->accepted);
-    if (import->found)
-        print_count("already in spool", import->found);
-    print_count("rejected", import->refused);
-    for (size_t i = 0; i < import->reason_count; i++)
-        printf("  %s: %s\n", import->reasons[i].words, grouped(number, import->reasons[i].count));
-    print_count("messages/s", rate_of(import));
-    if (!now)
-        return;
-    printf("\n%-16s %12s %12s %12s %12s\n", "destination", "delivered", "dead", "skipped",
-           "pending");
-    for (int i = 0; i < DESTINATIONS; i++) {
-        if (now[i].accepted + now[i].delivered + now[i].dead + now[i].skipped + now[i].pending == 0)
-            continue;
-        printf("%-16s %12s", destination_names[i], grouped(number, now[i].delivered));
-        printf(" %12s", grouped(number, now[i].dead));
-        printf(" %12s", grouped(number, now[i].skipped));
-        printf(" %12s\n", grouped(number, now[i].pending));
-    }
-}
-
 /* Counts of this run: what adopted messages of earlier ones came to before it began is taken off.
  */
 static int print_summary(struct import *import)
 {
     struct counts now[DESTINATIONS];
     int has_counts = !import->dry_run && delivery_counts(import->client, now, NULL);
-    int code = import->refused > 0 ? EXIT_REFUSED : EXIT_DONE;
+    struct import_summary summary = {.dry_run = import->dry_run,
+                                     .accepted = import->accepted,
+                                     .found = import->found,
+                                     .blank = import->blank,
+                                     .reading_ms = import->reading_ms,
+                                     .total_ms = segmo__clock_mono_ms() - import->started_ms,
+                                     .refusals = &import->refusals,
+                                     .counts = has_counts ? now : NULL};
+    int code = import->refusals.count > 0 ? EXIT_REFUSED : EXIT_DONE;
 
     for (int i = 0; has_counts && i < DESTINATIONS; i++) {
         subtract(&now[i], &import->before[i]);
         if (now[i].dead > 0)
             code = EXIT_REFUSED;
     }
-    if (args_has(import->args, "json"))
-        print_summary_json(import, has_counts ? now : NULL);
-    else
-        print_summary_words(import, has_counts ? now : NULL);
+    import_summary_print(&summary, args_has(import->args, "json"));
     return code;
 }
 
@@ -464,15 +349,12 @@ static int finish(struct import *import, int code)
 {
     int worst;
 
-    import->read_ms = segmo__clock_mono_ms() - import->started_ms;
+    import->reading_ms = segmo__clock_mono_ms() - import->started_ms;
     if (code == EXIT_DONE && !import->dry_run && !args_has(import->args, "no-wait"))
         code = wait_for_delivery(import);
     if (code == EXIT_INTERRUPTED && import->has_state)
         say("stopped behind line %" PRIu64 "; the same command goes on from there",
             import->lines.number);
-    if (import->refused > SHOWN_ERRORS && !import->errors)
-        say("%" PRIu64 " more lines were refused; --errors FILE keeps them all",
-            import->refused - SHOWN_ERRORS);
     worst = print_summary(import);
     return code == EXIT_DONE ? worst : code;
 }
@@ -518,19 +400,6 @@ static int open_state(struct import *import)
     return code;
 }
 
-static int open_errors(struct import *import)
-{
-    const char *path = args_value(import->args, "errors");
-
-    if (!path)
-        return EXIT_DONE;
-    import->errors = fopen(path, import->has_state && import->state.resumed ? "ae" : "we");
-    if (import->errors)
-        return EXIT_DONE;
-    say("%s cannot be written: %s", path, strerror(errno));
-    return EXIT_INPUT;
-}
-
 static int open_client(struct import *import)
 {
     int code = EXIT_DONE;
@@ -560,7 +429,8 @@ static int run_open(struct import *import)
         say("%s was imported whole already; --again imports it once more", import->path);
         return EXIT_DONE;
     }
-    code = open_errors(import);
+    code = refusals_open(&import->refusals, args_value(import->args, "errors"),
+                         import->has_state && import->state.resumed);
     if (code == EXIT_DONE)
         code = open_client(import);
     if (code == EXIT_DONE)
@@ -601,8 +471,7 @@ static int run(const struct args *args)
     import_state_close(&import.state);
     segmo_config_free(import.config);
     lines_close(&import.lines);
-    if (import.errors)
-        fclose(import.errors);
+    refusals_close(&import.refusals);
     segmo__buf_free(&import.message);
     segmo__buf_free(&import.scratch);
     return code;
