@@ -185,16 +185,6 @@ static uint64_t number_in(const segmo__json *node, const char *name)
     return (uint64_t)segmo__json_number(segmo__json_get(node, name), 0);
 }
 
-static uint64_t count_orphans(const segmo__json *spool)
-{
-    const segmo__json *processes = segmo__json_get(spool, "processes");
-    uint64_t orphans = 0;
-
-    for (const segmo__json *at = segmo__json_first(processes); at; at = segmo__json_after(at))
-        orphans += !segmo__json_bool(segmo__json_get(at, "alive"), 1);
-    return orphans;
-}
-
 static void check_content(struct doctor *doctor)
 {
     segmo_error *error = NULL;
@@ -210,16 +200,11 @@ static void check_content(struct doctor *doctor)
         segmo_free(text);
         return;
     }
-    count = count_orphans(spool);
+    count = number_in(spool, "processes") - number_in(spool, "alive");
     if (count > 0)
         tell(doctor, VERDICT_WARN, "orphans",
              "the next client on this directory sends what they hold",
              "%" PRIu64 " directories of processes that are gone", count);
-    count = number_in(spool, "damaged_records");
-    if (count > 0)
-        tell(doctor, VERDICT_WARN, "damage",
-             "check the disk; undamaged messages around them are sent",
-             "%" PRIu64 " damaged records", count);
     count = number_in(spool, "dead_letters");
     if (count > 0)
         tell(doctor, VERDICT_WARN, "dead letters", "`segmo dead list` shows them",

@@ -14,14 +14,57 @@ struct explain {
     int code;
 };
 
+static const char *text_of(const segmo__json *node, const char *name)
+{
+    const char *text = segmo__json_string(segmo__json_get(node, name));
+
+    return text ? text : "";
+}
+
+/* One line: does this destination get it, and why or why not? */
+static void print_decision(const segmo__json *answer, const char *name)
+{
+    const segmo__json *decision = segmo__json_get(answer, name);
+    const char *words = text_of(decision, "words");
+
+    if (segmo__json_bool(segmo__json_get(decision, "send"), 0))
+        printf("%-9s yes  to %s%s%s\n", name, text_of(decision, "host"), *words ? "; " : "", words);
+    else
+        printf("%-9s no   %s: %s\n", name, text_of(decision, "reason"), words);
+}
+
+static void print_limits(const segmo__json *cannot)
+{
+    for (const segmo__json *at = segmo__json_first(cannot); at; at = segmo__json_after(at))
+        printf("            %-24s %s\n", segmo__json_name(at), segmo__json_string(at));
+}
+
+static void print_mode(const segmo__json *moengage)
+{
+    printf("          %s mode: %s\n", text_of(moengage, "mode"), text_of(moengage, "mode_reason"));
+    printf("          %s, kind %s, api %s, naming %s, objects %s, limits %s\n",
+           text_of(moengage, "environment"), text_of(moengage, "kind"), text_of(moengage, "api"),
+           text_of(moengage, "naming"), text_of(moengage, "objects"), text_of(moengage, "limits"));
+    printf("          what this mode cannot do, or only so:\n");
+    print_limits(segmo__json_get(moengage, "cannot"));
+}
+
 static void print_words(segmo__slice answer)
 {
     segmo__json *tree = NULL;
+    const segmo__json *source;
 
-    if (segmo__json_parse(&tree, answer, NULL) == SEGMO_OK)
-        print_outline(tree);
-    else
+    if (segmo__json_parse(&tree, answer, NULL) != SEGMO_OK) {
         print_line(answer.at, answer.len);
+        return;
+    }
+    source = segmo__json_get(tree, "source");
+    printf("%s from source %s (%s)\n", text_of(tree, "type"), text_of(source, "id"),
+           text_of(source, "type"));
+    print_decision(tree, "segment");
+    print_decision(tree, "moengage");
+    if (*text_of(segmo__json_get(tree, "moengage"), "app_id"))
+        print_mode(segmo__json_get(tree, "moengage"));
     segmo__json_free(tree);
 }
 

@@ -46,7 +46,6 @@ struct import {
     segmo__buf message; /* a line with its message id */
     segmo__buf scratch;
     struct progress progress;
-    struct counts before[DESTINATIONS];
     struct refusals refusals;
     uint64_t accepted;
     uint64_t blank;
@@ -312,14 +311,6 @@ static int wait_for_delivery(struct import *import)
     return code;
 }
 
-static void subtract(struct counts *now, const struct counts *before)
-{
-    now->accepted -= before->accepted;
-    now->delivered -= before->delivered;
-    now->dead -= before->dead;
-    now->skipped -= before->skipped;
-}
-
 /* Counts of this run: what adopted messages of earlier ones came to before it began is taken off.
  */
 static int print_summary(struct import *import)
@@ -336,11 +327,9 @@ static int print_summary(struct import *import)
                                      .counts = has_counts ? now : NULL};
     int code = import->refusals.count > 0 ? EXIT_REFUSED : EXIT_DONE;
 
-    for (int i = 0; has_counts && i < DESTINATIONS; i++) {
-        subtract(&now[i], &import->before[i]);
+    for (int i = 0; has_counts && i < DESTINATIONS; i++)
         if (now[i].dead > 0)
             code = EXIT_REFUSED;
-    }
     import_summary_print(&summary, args_has(import->args, "json"));
     return code;
 }
@@ -411,36 +400,39 @@ static int open_client(struct import *import)
     }
     if (code == EXIT_DONE)
         code = setup_client(&import->client, import->config);
-    if (code == EXIT_DONE && !import->dry_run &&
-        !delivery_counts(import->client, import->before, NULL))
-        code = EXIT_INPUT;
     return code;
 }
 
-static int run_open(struct import *import)
+/* Nothing to read, but what a killed run left in the spool is still to be waited for. */
+static int read_input(struct import *import)
+{
+    int code;
+
+    if (import->has_state && import_state_is_finished(&import->state)) {
+        say("%s was imported whole already; --again imports it once more", import->path);
+        return EXIT_DONE;
+    }
+    code = resume(import);
+    progress_begin(&import->progress, import->dry_run ? "checked" : "imported", import->total,
+                   import->lines.offset);
+    return code == EXIT_DONE ? read_lines(import) : code;
+}
+
+static int import_all(struct import *import)
 {
     int code = open_input(import);
 
     if (code == EXIT_DONE)
         code = open_state(import);
-    if (code != EXIT_DONE)
-        return code;
-    if (import->has_state && import_state_is_finished(&import->state)) {
-        say("%s was imported whole already; --again imports it once more", import->path);
-        return EXIT_DONE;
-    }
-    code = refusals_open(&import->refusals, args_value(import->args, "errors"),
-                         import->has_state && import->state.resumed);
+    if (code == EXIT_DONE)
+        code = refusals_open(&import->refusals, args_value(import->args, "errors"),
+                             import->has_state && import->state.resumed);
     if (code == EXIT_DONE)
         code = open_client(import);
-    if (code == EXIT_DONE)
-        code = resume(import);
     if (code != EXIT_DONE)
         return code;
     import->started_ms = segmo__clock_mono_ms();
-    progress_begin(&import->progress, import->dry_run ? "checked" : "imported", import->total,
-                   import->lines.offset);
-    return finish(import, read_lines(import));
+    return finish(import, read_input(import));
 }
 
 static int run(const struct args *args)
@@ -464,7 +456,7 @@ static int run(const struct args *args)
     if (code == EXIT_DONE)
         code = setup_config(&import.config, args);
     if (code == EXIT_DONE)
-        code = run_open(&import);
+        code = import_all(&import);
     if (import.client)
         segmo_client_close(import.client, 0, NULL);
     segmo_client_free(import.client);

@@ -58,7 +58,7 @@ static void print_usage(const struct command *command)
 
 void help_command(const struct command *command)
 {
-    if (command->run_raw) {
+    if (command->run_raw) { /* it prints its own */
         char *argv[] = {(char *)command->name, (char *)"--help", NULL};
 
         command->run_raw(2, argv);
@@ -91,7 +91,11 @@ static void markdown_command(const struct command *command)
     printf("\n## segmo %s\n\n%s.\n\n```\n", command->name, command->summary);
     print_usage(command);
     printf("```\n\n%s\n", command->about);
-    if (!command->run_raw) {
+    if (command->run_raw) {
+        fputs("\n```\n", stdout);
+        help_command(command);
+        fputs("```\n", stdout);
+    } else {
         fputs("\n| option | meaning |\n|---|---|\n", stdout);
         each_flag(command, markdown_flag);
     }
