@@ -60,6 +60,8 @@ CORE_OBJ    := $(CORE_SRC:%.c=$(B)/%.o)
 PROGRAM_OBJ := $(PROGRAM_SRC:%.c=$(B)/%.o)
 UNIT_BIN    := $(UNIT_SRC:tests/%.c=$(B)/%)
 VECTOR_BIN  := $(if $(VECTOR_SRC),$(B)/vectors/run)
+HOST_SRC    := $(wildcard tests/integration/*.c)
+HOST_BIN    := $(HOST_SRC:tests/%.c=$(B)/%)
 BENCH_BIN   := $(BENCH_SRC:tests/%.c=$(B)/%)
 
 # ---- what you call ---------------------------------------------------------------------------
@@ -83,7 +85,7 @@ run: ## build, then carry 10,000 events through a sandbox of Segment and MoEngag
 
 test: ## everything a change must pass: unit tests, vectors, integration (under 10 minutes)
 	$(PACKAGES) build run test
-	@$(MAKE) products
+	@$(MAKE) products host-programs
 	@$(MAKE) CONFIG=test test-programs
 	$(SUITE) unit:test vectors:test pytest:release
 
@@ -99,15 +101,15 @@ vectors: ## the vectors alone
 
 integration: ## the tests of the built program and library alone
 	$(PACKAGES) build test
-	@$(MAKE) products
+	@$(MAKE) products host-programs
 	$(SUITE) pytest:$(CONFIG)
 
 check: ## the suite under sanitizers and valgrind, lint, generated files, ABI (long)
 	$(PACKAGES) build run test check
 	@$(MAKE) products
 	@$(MAKE) CONFIG=test test-programs
-	@$(MAKE) CONFIG=asan products test-programs
-	@$(MAKE) CONFIG=tsan products test-programs
+	@$(MAKE) CONFIG=asan products host-programs test-programs
+	@$(MAKE) CONFIG=tsan products host-programs test-programs
 	$(SUITE) make:lint make:check-generated make:abi unit:asan vectors:asan pytest:asan \
 	    unit:tsan pytest:tsan valgrind:test
 
@@ -165,8 +167,9 @@ clean: ## remove everything that was built
 
 TEST_CONFIG := $(if $(filter release,$(CONFIG)),test,$(CONFIG))
 
-.PHONY: products test-programs bench-programs always
+.PHONY: products test-programs host-programs bench-programs always
 products: $(B)/libsegmo.so.1 $(B)/libsegmo.a $(if $(PROGRAM_SRC),$(B)/segmo)
+host-programs: $(HOST_BIN)
 test-programs: $(UNIT_BIN) $(VECTOR_BIN)
 bench-programs: $(BENCH_BIN)
 
@@ -199,6 +202,10 @@ $(B)/unit/%: $(B)/tests/unit/%.o $(UNIT_HELP:%.c=$(B)/%.o) $(B)/libsegmo.a
 	$(call say,ld,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka $(LIBS) -lz
 
 $(B)/vectors/run: $(VECTOR_SRC:%.c=$(B)/%.o) $(B)/libsegmo.a
+	@mkdir -p $(@D)
+	$(call say,ld,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+$(B)/integration/%: $(B)/tests/integration/%.o $(B)/libsegmo.a
 	@mkdir -p $(@D)
 	$(call say,ld,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
