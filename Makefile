@@ -60,8 +60,6 @@ CORE_OBJ    := $(CORE_SRC:%.c=$(B)/%.o)
 PROGRAM_OBJ := $(PROGRAM_SRC:%.c=$(B)/%.o)
 UNIT_BIN    := $(UNIT_SRC:tests/%.c=$(B)/%)
 VECTOR_BIN  := $(if $(VECTOR_SRC),$(B)/vectors/run)
-HOST_SRC    := $(wildcard tests/integration/*.c)
-HOST_BIN    := $(HOST_SRC:tests/%.c=$(B)/%)
 BENCH_BIN   := $(BENCH_SRC:tests/%.c=$(B)/%)
 
 # ---- what you call ---------------------------------------------------------------------------
@@ -85,7 +83,7 @@ run: ## build, then carry 10,000 events through a sandbox of Segment and MoEngag
 
 test: ## everything a change must pass: unit tests, vectors, integration (under 10 minutes)
 	$(PACKAGES) build run test
-	@$(MAKE) products host-programs
+	@$(MAKE) products
 	@$(MAKE) CONFIG=test test-programs
 	$(SUITE) unit:test vectors:test pytest:release
 
@@ -101,15 +99,15 @@ vectors: ## the vectors alone
 
 integration: ## the tests of the built program and library alone
 	$(PACKAGES) build test
-	@$(MAKE) products host-programs
+	@$(MAKE) products
 	$(SUITE) pytest:$(CONFIG)
 
 check: ## the suite under sanitizers and valgrind, lint, generated files, ABI (long)
 	$(PACKAGES) build run test check
 	@$(MAKE) products
 	@$(MAKE) CONFIG=test test-programs
-	@$(MAKE) CONFIG=asan products host-programs test-programs
-	@$(MAKE) CONFIG=tsan products host-programs test-programs
+	@$(MAKE) CONFIG=asan products test-programs
+	@$(MAKE) CONFIG=tsan products test-programs
 	$(SUITE) make:lint make:check-generated make:abi unit:asan vectors:asan pytest:asan \
 	    unit:tsan pytest:tsan valgrind:test
 
@@ -123,12 +121,12 @@ format: ## rewrite the C sources in the house style
 generated: ## rewrite the files that are made from others (export list, references)
 	@$(PYTHON) bindings/generate.py
 	@$(MAKE) products
-	@$(PYTHON) bindings/options_reference.py $(B)/libsegmo.so.1
+	@$(PYTHON) bindings/built_reference.py $(B)
 
 check-generated: ## fail when a generated file is not what `make generated` would write
 	@$(PYTHON) bindings/generate.py --check
 	@$(MAKE) products
-	@$(PYTHON) bindings/options_reference.py $(B)/libsegmo.so.1 --check
+	@$(PYTHON) bindings/built_reference.py $(B) --check
 
 abi: ## compare the library with the binary interface of the last release
 	@$(MAKE) products
@@ -167,9 +165,8 @@ clean: ## remove everything that was built
 
 TEST_CONFIG := $(if $(filter release,$(CONFIG)),test,$(CONFIG))
 
-.PHONY: products test-programs host-programs bench-programs always
+.PHONY: products test-programs bench-programs always
 products: $(B)/libsegmo.so.1 $(B)/libsegmo.a $(if $(PROGRAM_SRC),$(B)/segmo)
-host-programs: $(HOST_BIN)
 test-programs: $(UNIT_BIN) $(VECTOR_BIN)
 bench-programs: $(BENCH_BIN)
 
@@ -205,13 +202,9 @@ $(B)/vectors/run: $(VECTOR_SRC:%.c=$(B)/%.o) $(B)/libsegmo.a
 	@mkdir -p $(@D)
 	$(call say,ld,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
-$(B)/integration/%: $(B)/tests/integration/%.o $(B)/libsegmo.a
-	@mkdir -p $(@D)
-	$(call say,ld,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
-
 $(B)/bench/%: $(B)/tests/bench/%.o $(B)/tests/bench/bench.o $(B)/libsegmo.a
 	@mkdir -p $(@D)
-	$(call say,ld,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lmicrohttpd $(LIBS) -lz
+	$(call say,ld,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -1,20 +1,19 @@
 #!/usr/bin/env python3
-"""docs/reference/options.md from the library's own table of options.
+"""The references that only the built product can tell: it cannot promise what is not there.
 
-    options_reference.py build/release/libsegmo.so.1            writes the page
-    options_reference.py build/release/libsegmo.so.1 --check    fails when the page is another
-
-The built library is asked, not the source, so that the page cannot promise an option that is not there.
+    built_reference.py build/release            writes docs/reference/options.md and program.md
+    built_reference.py build/release --check    fails when one of them is not what would be written
 """
 import argparse
 import ctypes
 import json
+import subprocess
 import sys
 from pathlib import Path
 
 import generate
 
-PAGE = generate.ROOT / "docs/reference/options.md"
+REFERENCE = generate.ROOT / "docs/reference"
 TITLES = {
     "segment": "Segment", "source": "Where messages come from", "moengage": "MoEngage",
     "spool": "Where messages wait", "dead_letters": "Dead letters", "delivery": "How messages leave",
@@ -26,7 +25,7 @@ TYPES = {
     "size": "bytes, or with KiB, MiB, GiB", "time": "milliseconds, or with ms, s, m, h, d",
     "json": "JSON",
 }
-HEAD = """<!-- Made from the library's table of options by bindings/options_reference.py: do not edit. -->
+HEAD = """<!-- Made from the library's table of options by bindings/built_reference.py: do not edit. -->
 # Options
 
 Each option has one dotted name. It is given in code (`segmo_config_set`), in the environment or in a
@@ -50,7 +49,7 @@ def options_of(library):
         segmo.segmo_free(out)
 
 
-def page(options):
+def options_page(options):
     lines = [HEAD]
     for group in generate.unique(group_of(option) for option in options):
         lines += [f"## {TITLES.get(group, group)}", ""]
@@ -83,12 +82,20 @@ def default_of(option):
     return "empty" if default == "" else f"`{default}`"
 
 
+def program_page(program):
+    told = subprocess.run([str(Path(program).resolve()), "help", "--markdown"], check=True, text=True,
+                          capture_output=True).stdout
+    return "<!-- Made by `segmo help --markdown`: do not edit. -->\n" + told.rstrip() + "\n"
+
+
 def main():
     arguments = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    arguments.add_argument("library")
+    arguments.add_argument("build", type=Path, help="the build's directory")
     arguments.add_argument("--check", action="store_true", help="compare instead of writing")
     given = arguments.parse_args()
-    return generate.write_or_check({PAGE: page(options_of(given.library))}, given.check)
+    pages = {REFERENCE / "options.md": options_page(options_of(given.build / "libsegmo.so.1")),
+             REFERENCE / "program.md": program_page(given.build / "segmo")}
+    return generate.write_or_check(pages, given.check)
 
 
 if __name__ == "__main__":
