@@ -8,7 +8,7 @@ A part is a kind and what it works on, most often a build configuration (build/<
     unit:<config>      every program in build/<config>/unit (cmocka, read as TAP)
     valgrind:<config>  the same programs under valgrind
     vectors:<config>   build/<config>/vectors/run, which prints TAP as well
-    pytest:<config>    every test_*.py below tests/, with SEGMO_BUILD naming the build directory
+    pytest:<config>    every test_*.py below tests/, with SEGMO_BUILD naming the build directory and SEGMO_PROGRAM its program
     make:<goal>        one goal of the Makefile, counted as one test
 
 The last line is `N passed, N failed[, N skipped]`; the exit code is 1 when anything failed. A test
@@ -128,7 +128,8 @@ def pytest(config):
     report.unlink(missing_ok=True)
     command = [sys.executable, "-m", "pytest", "-q", "--tb=short", f"--junitxml={report}",
                "-o", f"cache_dir={report.parent}/pytest_cache", "tests"]
-    environment = {**os.environ, "SEGMO_BUILD": str(report.parent), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {**os.environ, "SEGMO_BUILD": str(report.parent), "SEGMO_PROGRAM": str(report.parent / "segmo"),
+                   "PYTHONDONTWRITEBYTECODE": "1"}
     code = subprocess.run(command, cwd=ROOT, env=environment).returncode
     count = count_junit(report) if report.exists() else Count()
     if code != 0 and count.failed == 0:
