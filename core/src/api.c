@@ -392,11 +392,10 @@ int segmo_transform(const segmo_config *config, const char *source, const char *
     if (status == SEGMO_OK)
         status = need(json, "json", err);
     if (status == SEGMO_OK)
-        status = segmo__rules_new(&rules, config, err);
+        status = segmo__rules_of(&rules, config, err);
     if (status == SEGMO_OK)
         status = segmo__pipeline_transform(rules, source, destination,
                                            (segmo__slice){json, json_len}, &answer, err);
-    segmo__rules_release(rules);
     return hand_out(status, &answer, out, out_len, err);
 }
 
@@ -411,11 +410,10 @@ int segmo_explain(const segmo_config *config, const char *source, const char *js
     if (status == SEGMO_OK)
         status = need(json, "json", err);
     if (status == SEGMO_OK)
-        status = segmo__rules_new(&rules, config, err);
+        status = segmo__rules_of(&rules, config, err);
     if (status == SEGMO_OK)
         status =
             segmo__pipeline_explain(rules, source, (segmo__slice){json, json_len}, &answer, err);
-    segmo__rules_release(rules);
     return hand_out(status, &answer, out, out_len, err);
 }
 

@@ -14,11 +14,6 @@
 
 /* ---- rules ------------------------------------------------------------------------------- */
 
-static const char *option(void *ctx, const char *name)
-{
-    return segmo__config_value(ctx, name);
-}
-
 static void copy_text(char *out, size_t size, const char *text)
 {
     snprintf(out, size, "%s", text ? text : "");
@@ -70,7 +65,9 @@ int segmo__rules_new(segmo__rules **out, const segmo_config *config, segmo_error
 
     if (!rules)
         return segmo__fail_memory(err);
-    status = segmo__settings_build(&rules->settings, option, (void *)config, err);
+    status = segmo__config_check(config, err);
+    if (status == SEGMO_OK)
+        status = segmo__config_settings(&rules->settings, config, err);
     if (status != SEGMO_OK) {
         segmo__free(rules);
         return status;
@@ -79,6 +76,24 @@ int segmo__rules_new(segmo__rules **out, const segmo_config *config, segmo_error
     read_limits(&rules->limits, config);
     *out = rules;
     return SEGMO_OK;
+}
+
+static void release_rules(void *rules)
+{
+    segmo__rules_release(rules);
+}
+
+int segmo__rules_of(segmo__rules **out, const segmo_config *config, segmo_error **err)
+{
+    int status;
+
+    *out = segmo__config_derived(config);
+    if (*out)
+        return SEGMO_OK;
+    status = segmo__rules_new(out, config, err);
+    if (status == SEGMO_OK)
+        *out = segmo__config_keep(config, *out, release_rules);
+    return status;
 }
 
 segmo__rules *segmo__client_rules(segmo_client *client)

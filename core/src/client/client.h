@@ -74,6 +74,10 @@ struct segmo_client {
     segmo__fork_guard guard;
 };
 
+/* Rules from a configuration alone: new ones to release, or those kept with it, which stay its own.
+ */
+int segmo__rules_new(segmo__rules **out, const segmo_config *config, segmo_error **err);
+int segmo__rules_of(segmo__rules **out, const segmo_config *config, segmo_error **err);
 /* The rules in force, retained: give them back with segmo__rules_release(). */
 segmo__rules *segmo__client_rules(segmo_client *client);
 void segmo__rules_release(segmo__rules *rules);

@@ -11,6 +11,7 @@
 #include "client/option_table.h"
 #include "client/option_value.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -22,6 +23,8 @@ struct segmo_config {
     char *values[LAYER_COUNT][SEGMO__OPTION_COUNT];
     char *spool_dir; /* the computed default of spool.dir; NULL when there is none */
     char *file;
+    void *_Atomic derived;
+    segmo__release_fn release_derived;
 };
 
 static char **layer(segmo_config *config, segmo__option_from from)
@@ -68,10 +71,37 @@ int segmo_config_new(segmo_config **out, segmo_error **err)
     return SEGMO_OK;
 }
 
+static void forget_derived(segmo_config *config)
+{
+    void *derived = atomic_exchange(&config->derived, NULL);
+
+    if (derived)
+        config->release_derived(derived);
+}
+
+void *segmo__config_derived(const segmo_config *config)
+{
+    return atomic_load_explicit(&((segmo_config *)(uintptr_t)config)->derived,
+                                memory_order_acquire);
+}
+
+void *segmo__config_keep(const segmo_config *config, void *value, segmo__release_fn release)
+{
+    segmo_config *owner = (segmo_config *)(uintptr_t)config;
+    void *kept = NULL;
+
+    owner->release_derived = release;
+    if (atomic_compare_exchange_strong(&owner->derived, &kept, value))
+        return value;
+    release(value);
+    return kept;
+}
+
 void segmo_config_free(segmo_config *config)
 {
     if (!config)
         return;
+    forget_derived(config);
     for (size_t i = 0; i < LAYER_COUNT; i++)
         segmo__option_clear(config->values[i]);
     segmo__free(config->spool_dir);
@@ -86,6 +116,7 @@ int segmo_config_set(segmo_config *config, const char *name, const char *value, 
 
     if (!opt)
         return segmo__config_unknown(name, err);
+    forget_derived(config);
     slot = &layer(config, SEGMO__FROM_SET)[segmo__option_index(opt)];
     if (value)
         return segmo__option_store(slot, opt, segmo__slice_of(value), name, err);
@@ -96,6 +127,7 @@ int segmo_config_set(segmo_config *config, const char *name, const char *value, 
 
 static void replace_layer(segmo_config *config, segmo__option_from from, char **slots)
 {
+    forget_derived(config);
     segmo__option_clear(layer(config, from));
     memcpy(layer(config, from), slots, SEGMO__OPTION_COUNT * sizeof *slots);
 }

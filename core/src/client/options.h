@@ -32,6 +32,12 @@ const char *segmo__config_find(const segmo_config *config, const segmo__option *
                                segmo__option_from *from);
 int segmo__config_unknown(const char *name,
                           segmo_error **err); /* fails, offering the nearest name */
+/* What a room above has derived from a configuration, kept with it until an option changes; NULL:
+ * nothing. Of two threads that derive at once the first one's value is kept, the other's released.
+ */
+typedef void (*segmo__release_fn)(void *value);
+void *segmo__config_derived(const segmo_config *config);
+void *segmo__config_keep(const segmo_config *config, void *value, segmo__release_fn release);
 /* Reads the file again; on failure the configuration is unchanged. */
 int segmo__config_reload(segmo_config *config, segmo_error **err);
 

@@ -68,9 +68,6 @@ segmo__message_rules segmo__pipeline_completion(const segmo__rules *rules,
                                                 const segmo__source *source, int call);
 segmo__streams_rules segmo__pipeline_streams_rules(const segmo_config *config);
 
-/* Rules from a configuration, without a client. */
-int segmo__rules_new(segmo__rules **out, const segmo_config *config, segmo_error **err);
-
 /* A dead letter's line for a message; `answer` and `reason` are words. */
 void segmo__dead_letter_put(segmo__buf *out, const segmo__message *message, const char *source,
                             segmo__destination destination, const char *reason, int status,

@@ -5,9 +5,10 @@
 #include "client/worker.h"
 #include "model/batch.h"
 
-#define STACK_ROOM          8192
-#define ADDED_BY_COMPLETION 512 /* ids, times and library name: what a message grows by, at most   \
-                                 */
+#define STACK_ROOM 8192
+#define ADDED_BY_COMPLETION                                                                        \
+    512 /* ids, times and library name: what a message grows by, at most                           \
+         */
 
 /* ---- accepting --------------------------------------------------------------------------- */
 
