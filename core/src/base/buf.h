@@ -35,6 +35,11 @@ static inline int segmo__slice_is(segmo__slice slice, const char *text)
     return slice.len == len && memcmp(slice.at, text, len) == 0;
 }
 
+static inline char segmo__ascii_lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+}
+
 static inline segmo__slice segmo__buf_slice(const segmo__buf *buf)
 {
     return (segmo__slice){buf->data, buf->len};

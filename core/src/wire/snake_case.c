@@ -22,11 +22,6 @@ static int is_word(char c)
     return is_lower(c) || is_upper(c) || is_digit(c);
 }
 
-static char lower(char c)
-{
-    return is_upper(c) ? (char)(c | 0x20) : c;
-}
-
 /* The length of the part that is snake_case already. `*splits_upper`: an upper-case letter behind
  * it starts a new word; otherwise it goes on with the word that the part ends in. */
 static size_t good_prefix(segmo__slice key, int *splits_upper)
@@ -53,7 +48,7 @@ static size_t good_prefix(segmo__slice key, int *splits_upper)
 static size_t copy_word(char **to, segmo__slice key, size_t at)
 {
     while (at < key.len && (is_upper(key.at[at]) || is_digit(key.at[at])))
-        *(*to)++ = lower(key.at[at++]);
+        *(*to)++ = segmo__ascii_lower(key.at[at++]);
     while (at < key.len && (is_lower(key.at[at]) || is_digit(key.at[at])))
         *(*to)++ = key.at[at++];
     return at;
@@ -119,7 +114,7 @@ void segmo__snake_case_tsc(segmo__buf *out, segmo__slice key)
         if (to > start && (parted || (humps && is_upper(key.at[i]))))
             *to++ = '_';
         parted = 0;
-        *to++ = lower(key.at[i]);
+        *to++ = segmo__ascii_lower(key.at[i]);
     }
     out->len += (size_t)(to - start);
 }
