@@ -1,9 +1,10 @@
-/* JSON: a strict check in front, span reading behind it, a writer, and trees (cJSON) where a tree is needed.
- * One header, four files: json_check.c, json_read.c, json_write.c and json.c (trees, the only one with cJSON).
+/* JSON: a strict check in front, span reading behind it, a writer, and trees (cJSON) where a tree
+ * is needed. One header, four files: json_check.c, json_read.c, json_write.c and json.c (trees, the
+ * only one with cJSON).
  *
- * Text that strangers send passes segmo__json_check() once. After that the span readers walk it without
- * checking again and hand out slices of the original bytes: numbers keep every digit, strings every byte,
- * keys their order.
+ * Text that strangers send passes segmo__json_check() once. After that the span readers walk it
+ * without checking again and hand out slices of the original bytes: numbers keep every digit,
+ * strings every byte, keys their order.
  */
 #ifndef SEGMO_BASE_JSON_H
 #define SEGMO_BASE_JSON_H
@@ -13,22 +14,39 @@
 
 #define SEGMO__JSON_DEPTH_MAX 64
 
-/* One JSON value and nothing behind it but white space: RFC 8259 grammar, valid UTF-8, no lone surrogate
- * escapes, depth at most 64, no two equal keys in an object (compared after unescaping), no NaN or Infinity
- * and no number that overflows a double such as 1e999. Fails with SEGMO_ERR_JSON; the field is the JSON
- * pointer of the spot, the message names the byte offset and what is wrong, never the content. */
+/* One JSON value and nothing behind it but white space: RFC 8259 grammar, valid UTF-8, no lone
+ * surrogate escapes, depth at most 64, no two equal keys in an object (compared after unescaping),
+ * no NaN or Infinity and no number that overflows a double such as 1e999. Fails with
+ * SEGMO_ERR_JSON; the field is the JSON pointer of the spot, the message names the byte offset and
+ * what is wrong, never the content. */
 int segmo__json_check(segmo__slice text, segmo_error **err);
 
+/* The same, and tells each member of the object `text` as it passes it (see segmo__json_next() for
+ * the spans). What was told counts only when the check succeeds in the end. */
+typedef void (*segmo__json_member_fn)(void *ctx, segmo__slice key, segmo__slice value);
+int segmo__json_check_members(segmo__slice text, segmo__json_member_fn each, void *ctx,
+                              segmo_error **err);
+
+/* Only the grammar, two levels deeper, and no equal keys at the top: enough to take a body apart
+ * whose parts are checked one by one, so that a bad part does not cost its neighbours. The readers
+ * below work on such text too. */
+int segmo__json_check_grammar(segmo__slice text, segmo_error **err);
+
 typedef enum segmo__json_kind {
-    SEGMO__JSON_NULL, SEGMO__JSON_FALSE, SEGMO__JSON_TRUE, SEGMO__JSON_NUMBER, SEGMO__JSON_STRING,
-    SEGMO__JSON_ARRAY, SEGMO__JSON_OBJECT
+    SEGMO__JSON_NULL,
+    SEGMO__JSON_FALSE,
+    SEGMO__JSON_TRUE,
+    SEGMO__JSON_NUMBER,
+    SEGMO__JSON_STRING,
+    SEGMO__JSON_ARRAY,
+    SEGMO__JSON_OBJECT
 } segmo__json_kind;
 
 /* ---- reading checked text ---- */
 
-/* Walks the members of an object or the elements of an array. `value` of segmo__json_next() is the exact span
- * of the value (a string with its quotes); `key` is the span between the quotes, escapes intact, empty for
- * arrays. */
+/* Walks the members of an object or the elements of an array. `value` of segmo__json_next() is the
+ * exact span of the value (a string with its quotes); `key` is the span between the quotes, escapes
+ * intact, empty for arrays. */
 typedef struct segmo__json_walk {
     const char *at;
     const char *end;
@@ -38,23 +56,30 @@ typedef struct segmo__json_walk {
 segmo__slice segmo__json_trim(segmo__slice text); /* without surrounding white space */
 segmo__json_kind segmo__json_kind_of(segmo__slice value);
 void segmo__json_walk_begin(segmo__json_walk *walk, segmo__slice container);
-int segmo__json_next(segmo__json_walk *walk, segmo__slice *key, segmo__slice *value); /* 0 at the end */
+int segmo__json_next(segmo__json_walk *walk, segmo__slice *key,
+                     segmo__slice *value); /* 0 at the end */
 
 /* The value of `key` in an object; 0 when absent or when `object` is no object. */
 int segmo__json_member(segmo__slice object, const char *key, segmo__slice *value);
 /* 1 when a raw key (escapes intact) means `text`. */
-int segmo__json_key_is(segmo__slice raw_key, const char *text);
+int segmo__json_key_means(segmo__slice raw_key, segmo__slice text);
+static inline int segmo__json_key_is(segmo__slice raw_key, const char *text)
+{
+    return segmo__json_key_means(raw_key, segmo__slice_of(text));
+}
 
-/* The bytes a string value (with quotes) or raw key (without) stands for. Unescaped strings are handed out in
- * place; otherwise they are decoded into `scratch`, whose earlier content goes; where that fails, scratch->failed
- * is set and the text is empty. NULs are kept. */
+/* The bytes a string value (with quotes) or raw key (without) stands for. Unescaped strings are
+ * handed out in place; otherwise they are decoded into `scratch`, whose earlier content goes; where
+ * that fails, scratch->failed is set and the text is empty. NULs are kept. */
 segmo__slice segmo__json_text(segmo__slice string, segmo__buf *scratch);
 int segmo__json_is_empty(segmo__slice container); /* {} or [] */
-size_t segmo__json_code_points(segmo__slice string); /* of a string value or raw key, escapes resolved */
+size_t
+segmo__json_code_points(segmo__slice string); /* of a string value or raw key, escapes resolved */
 
 /* ---- writing ---- */
 
-void segmo__json_put_string(segmo__buf *out, const char *bytes, size_t len); /* quoted and escaped; bad UTF-8 becomes U+FFFD */
+void segmo__json_put_string(segmo__buf *out, const char *bytes,
+                            size_t len); /* quoted and escaped; bad UTF-8 becomes U+FFFD */
 static inline void segmo__json_put_text(segmo__buf *out, const char *text)
 {
     segmo__json_put_string(out, text, strlen(text));
@@ -63,16 +88,19 @@ static inline void segmo__json_put_text(segmo__buf *out, const char *text)
 void segmo__json_put_compact(segmo__buf *out, segmo__slice value);
 
 /* A JSON pointer in the making, for error fields. */
-void segmo__json_pointer_add(segmo__buf *pointer, const char *bytes, size_t len); /* "/name" with ~0 and ~1 */
+void segmo__json_pointer_add(segmo__buf *pointer, const char *bytes,
+                             size_t len); /* "/name" with ~0 and ~1 */
 
 /* ---- trees, for configuration, settings and the program ---- */
 
 typedef struct segmo__json segmo__json; /* a cJSON node */
 
-int segmo__json_parse(segmo__json **out, segmo__slice text, segmo_error **err); /* strict check first */
+int segmo__json_parse(segmo__json **out, segmo__slice text,
+                      segmo_error **err); /* strict check first */
 void segmo__json_free(segmo__json *tree);
 segmo__json_kind segmo__json_tree_kind(const segmo__json *node);
-const segmo__json *segmo__json_get(const segmo__json *object, const char *key); /* case-sensitive; NULL */
+const segmo__json *segmo__json_get(const segmo__json *object,
+                                   const char *key); /* case-sensitive; NULL */
 const segmo__json *segmo__json_first(const segmo__json *container);
 const segmo__json *segmo__json_after(const segmo__json *node);
 const char *segmo__json_name(const segmo__json *node);               /* of a member, else NULL */

@@ -17,7 +17,8 @@
 #define KEYS_INLINE 96
 #define KEYS_COMPARED                                                                              \
     32 /* up to here a new key is compared with its neighbours, beyond they are sorted */
-#define POINTER_MAX 512
+#define POINTER_MAX    512
+#define ENVELOPE_DEPTH 2 /* what a body may add around a part: an object and an array */
 
 typedef struct seen_key {
     const char *at; /* behind the opening quote */
@@ -37,12 +38,18 @@ typedef struct scan {
     const char *end;
     const char *failed_at;
     const char *reason; /* why it failed; NULL: memory ran out */
+    int grammar_only;   /* let pass what a later check of the parts will find */
     int escaped;        /* an escape was met since the last time this was cleared */
     uint32_t depth;
+    uint32_t depth_max;
     uint32_t key_count;
     uint32_t key_room;
     seen_key *keys;
-    frame frames[SEGMO__JSON_DEPTH_MAX];
+    segmo__json_member_fn each; /* NULL: nobody wants the top-level members */
+    void *ctx;
+    segmo__slice member; /* the top-level key that is being read */
+    const char *value;   /* and where its value began */
+    frame frames[SEGMO__JSON_DEPTH_MAX + ENVELOPE_DEPTH];
     seen_key inline_keys[KEYS_INLINE];
 } scan;
 
@@ -63,6 +70,8 @@ static const char *check_unicode_escape(scan *s, const char *at)
 
     if (unit < 0)
         return fail(s, at, "\\u takes four hexadecimal digits");
+    if (s->grammar_only)
+        return at + 6;
     if (segmo__json_is_low_surrogate(unit))
         return fail(s, at, "a lone surrogate escape; write both halves of the pair");
     if (!segmo__json_is_high_surrogate(unit))
@@ -108,9 +117,9 @@ static __attribute__((noinline)) const char *check_odd_byte(scan *s, const char 
     while (at < s->end && (unsigned char)*at >= 0x80) {
         int len = segmo__json_utf8_len(at, s->end);
 
-        if (len == 0)
+        if (len == 0 && !s->grammar_only)
             return fail(s, at, "not valid UTF-8; encode the text as UTF-8");
-        at += len;
+        at += len > 0 ? len : 1;
     }
     return at;
 }
@@ -229,7 +238,7 @@ static inline const char *check_number(scan *s, const char *start)
         at = check_exponent(s, at);
         has_exponent = 1;
     }
-    if (at && (has_exponent || at - start > 308) && overflows_double(start, at))
+    if (at && (has_exponent || at - start > 308) && !s->grammar_only && overflows_double(start, at))
         return fail(s, start,
                     "a number too large for a double, such as 1e999; send it as a string");
     return at;
@@ -347,6 +356,12 @@ static __attribute__((noinline)) int has_equal_key(const scan *s, const frame *t
     return 0;
 }
 
+/* The envelope's own keys are never ambiguous. */
+static inline int compares_keys(const scan *s)
+{
+    return !s->grammar_only || s->depth == 1;
+}
+
 /* Remembers a key that ends with the quote before `behind`; fails when its object has it already.
  */
 static inline const char *remember_key(scan *s, frame *top, const char *at, const char *behind)
@@ -363,7 +378,7 @@ static inline const char *remember_key(scan *s, frame *top, const char *at, cons
     key->print =
         s->escaped || len > 16 ? print_any_key(at, behind - 1) : print_short_key(at, len, s->end);
     bit = UINT64_C(1) << (key->print & 63);
-    if (top->prints & bit && s->key_count - top->first_key <= KEYS_COMPARED &&
+    if (top->prints & bit && compares_keys(s) && s->key_count - top->first_key <= KEYS_COMPARED &&
         has_equal_key(s, top))
         return key_twice(s, at - 1);
     top->prints |= bit;
@@ -416,6 +431,22 @@ static const char *no_colon(scan *s, const char *at)
     return fail(s, at, "expected a colon behind the key");
 }
 
+/* ---- the members at the top, for those who want them told ---- */
+
+static inline void begin_member(scan *s, const char *value)
+{
+    const seen_key *key = s->keys + s->key_count - 1;
+
+    s->member = (segmo__slice){key->at, key->len};
+    s->value = value;
+}
+
+static inline void end_member(const scan *s, const char *end)
+{
+    if (s->each && s->frames[0].is_object)
+        s->each(s->ctx, s->member, (segmo__slice){s->value, (size_t)(end - s->value)});
+}
+
 /* A key, its colon and the space around them; ends where the value begins. */
 static inline const char *check_key(scan *s, frame *top, const char *at)
 {
@@ -432,14 +463,17 @@ static inline const char *check_key(scan *s, frame *top, const char *at)
     at = skip_space(s, at);
     if (at == s->end || *at != ':')
         return no_colon(s, at);
-    return skip_space(s, at + 1);
+    at = skip_space(s, at + 1);
+    if (s->depth == 1)
+        begin_member(s, at);
+    return at;
 }
 
 static inline frame *open_container(scan *s, const char *at)
 {
     frame *top = s->frames + s->depth;
 
-    if (s->depth == SEGMO__JSON_DEPTH_MAX) {
+    if (s->depth == s->depth_max) {
         fail(s, at, "nested deeper than 64 levels; flatten the value");
         return NULL;
     }
@@ -452,7 +486,8 @@ static inline const char *close_container(scan *s, const char *at)
 {
     const frame *top = s->frames + s->depth - 1;
 
-    if (s->key_count - top->first_key > KEYS_COMPARED && !check_many_keys(s, top, at))
+    if (s->key_count - top->first_key > KEYS_COMPARED && compares_keys(s) &&
+        !check_many_keys(s, top, at))
         return NULL;
     s->key_count = top->first_key;
     s->depth--;
@@ -552,6 +587,8 @@ static const char *check_value(scan *s, const char *at)
         for (;;) {
             if (s->depth == 0)
                 return at;
+            if (s->depth == 1)
+                end_member(s, at);
             top = s->frames + s->depth - 1;
             at = skip_space(s, at);
             if (at < s->end && *at == ',') {
@@ -615,27 +652,53 @@ static __attribute__((noinline)) int explain(const scan *s, segmo_error **err)
     return status;
 }
 
-int segmo__json_check(segmo__slice text, segmo_error **err)
+static int run(scan *s, segmo__slice text, segmo_error **err)
 {
-    scan s;
     const char *at;
     int status = SEGMO_OK;
 
-    s.reason = NULL;
-    s.start = text.at;
-    s.end = text.at + text.len;
-    s.depth = 0;
-    s.key_count = 0;
-    s.key_room = KEYS_INLINE;
-    s.keys = s.inline_keys;
-    at = check_value(&s, skip_space(&s, text.at));
+    s->reason = NULL;
+    s->start = text.at;
+    s->end = text.at + text.len;
+    s->depth = 0;
+    s->key_count = 0;
+    s->key_room = KEYS_INLINE;
+    s->keys = s->inline_keys;
+    at = check_value(s, skip_space(s, text.at));
     if (at)
-        at = skip_space(&s, at);
-    if (at && at < s.end)
-        at = fail(&s, at, "something stands behind the value; send exactly one JSON value");
+        at = skip_space(s, at);
+    if (at && at < s->end)
+        at = fail(s, at, "something stands behind the value; send exactly one JSON value");
     if (!at)
-        status = explain(&s, err);
-    if (s.keys != s.inline_keys)
-        segmo__free(s.keys);
+        status = explain(s, err);
+    if (s->keys != s->inline_keys)
+        segmo__free(s->keys);
     return status;
+}
+
+int segmo__json_check(segmo__slice text, segmo_error **err)
+{
+    return segmo__json_check_members(text, NULL, NULL, err);
+}
+
+int segmo__json_check_members(segmo__slice text, segmo__json_member_fn each, void *ctx,
+                              segmo_error **err)
+{
+    scan s;
+
+    s.each = each;
+    s.ctx = ctx;
+    s.grammar_only = 0;
+    s.depth_max = SEGMO__JSON_DEPTH_MAX;
+    return run(&s, text, err);
+}
+
+int segmo__json_check_grammar(segmo__slice text, segmo_error **err)
+{
+    scan s;
+
+    s.each = NULL;
+    s.grammar_only = 1;
+    s.depth_max = SEGMO__JSON_DEPTH_MAX + ENVELOPE_DEPTH;
+    return run(&s, text, err);
 }

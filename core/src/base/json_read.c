@@ -190,14 +190,21 @@ static int put_utf8(char out[4], unsigned point)
     return 4;
 }
 
+/* The low half of a surrogate pair at `at`, or -1; never looks beyond the closing quote. */
+static int low_half(const char *at)
+{
+    int unit = at[0] == '\\' && at[1] == 'u' ? segmo__json_hex4(at + 2) : -1;
+
+    return segmo__json_is_low_surrogate(unit) ? unit : -1;
+}
+
 static int decode_unicode(const char **at, char out[4])
 {
-    int unit = segmo__json_hex4(*at + 2);
+    int unit = segmo__json_hex4(*at + 2), low;
 
     *at += 6;
-    if (segmo__json_is_high_surrogate(unit)) {
-        int low = segmo__json_hex4(*at + 2);
-
+    low = segmo__json_is_high_surrogate(unit) ? low_half(*at) : -1;
+    if (low >= 0) {
         *at += 6;
         unit = 0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00);
     }
@@ -231,22 +238,22 @@ static int has_escape(segmo__slice raw)
     return raw.len > 0 && memchr(raw.at, '\\', raw.len) != NULL;
 }
 
-int segmo__json_key_is(segmo__slice raw_key, const char *text)
+int segmo__json_key_means(segmo__slice raw_key, segmo__slice text)
 {
-    size_t len = strlen(text), matched = 0;
     const char *at = raw_key.at, *end = at + raw_key.len;
+    size_t matched = 0;
 
-    if (raw_key.len <= len || !has_escape(raw_key))
-        return raw_key.len == len && memcmp(at, text, len) == 0;
+    if (raw_key.len <= text.len || !has_escape(raw_key))
+        return raw_key.len == text.len && memcmp(at, text.at, text.len) == 0;
     while (at < end) {
         char bytes[4];
         size_t count = (size_t)segmo__json_decode(&at, bytes);
 
-        if (count > len - matched || memcmp(text + matched, bytes, count) != 0)
+        if (count > text.len - matched || memcmp(text.at + matched, bytes, count) != 0)
             return 0;
         matched += count;
     }
-    return matched == len;
+    return matched == text.len;
 }
 
 segmo__slice segmo__json_text(segmo__slice string, segmo__buf *scratch)
