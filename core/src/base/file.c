@@ -334,3 +334,32 @@ int segmo__file_append_sync(int fd)
         return code;
     return fdatasync(fd) == 0 ? 0 : -errno;
 }
+
+int segmo__file_append_lock(int fd)
+{
+    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    int code = segmo__file_ask(SEGMO__FILE_LOCK, NULL, fd, 0, NULL);
+
+    if (code != 0)
+        return code;
+    while (fcntl(fd, F_OFD_SETLKW, &whole) != 0)
+        if (errno != EINTR)
+            return -errno;
+    return 0;
+}
+
+void segmo__file_append_unlock(int fd)
+{
+    struct flock whole = {.l_type = F_UNLCK, .l_whence = SEEK_SET};
+
+    fcntl(fd, F_OFD_SETLK, &whole);
+}
+
+int64_t segmo__file_append_size(int fd)
+{
+    struct stat info;
+
+    if (fstat(fd, &info) != 0)
+        return -errno;
+    return info.st_nlink > 0 ? (int64_t)info.st_size : -ENOENT;
+}

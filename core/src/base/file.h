@@ -40,6 +40,11 @@ int segmo__file_truncate(segmo__file *file, uint64_t size);
 int segmo__file_append_open(int *fd, const char *path);
 int segmo__file_append(int fd, const void *bytes, size_t len);
 int segmo__file_append_sync(int fd);
+/* Waits for the lock on a text file and holds it till unlocked: whoever appends to or replaces a file that others
+ * may replace or append to takes it. */
+int segmo__file_append_lock(int fd);
+void segmo__file_append_unlock(int fd);
+int64_t segmo__file_append_size(int fd); /* -ENOENT when the file has been replaced or unlinked */
 
 int segmo__file_mkdir(const char *path); /* with parents, 0700; an existing directory is fine */
 int segmo__file_unlink(const char *path);
@@ -56,7 +61,7 @@ int segmo__file_replace(const char *path, const void *bytes, size_t len);
  * answer (else 0, or -errno when the directory cannot be read). */
 int segmo__file_list(const char *path, int (*each)(void *ctx, const char *name), void *ctx);
 
-/* Creates and locks `path`; the lock ends with the descriptor or the process. -EWOULDBLOCK: held. */
+/* Opens and locks `path`; the lock ends with the descriptor or the process. -EWOULDBLOCK: held. */
 int segmo__file_lock(int *fd, const char *path, int create);
 int segmo__file_locked(const char *path); /* 1 while somebody holds that lock, 0 when not, or -errno */
 void segmo__file_close_fd(int fd);

@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -245,9 +244,12 @@ int segmo__file_list(const char *path, int (*each)(void *ctx, const char *name),
     return code;
 }
 
+/* Locks of an open file description: as flock(), but one can look at them without taking them for a
+ * moment. */
 int segmo__file_lock(int *fd, const char *path, int create)
 {
     int code = segmo__file_ask(SEGMO__FILE_LOCK, path, -1, 0, NULL);
+    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 
     *fd = -1;
     if (code != 0)
@@ -255,9 +257,9 @@ int segmo__file_lock(int *fd, const char *path, int create)
     *fd = open(path, O_RDWR | O_CLOEXEC | (create ? O_CREAT : 0), 0600);
     if (*fd < 0)
         return -errno;
-    if (flock(*fd, LOCK_EX | LOCK_NB) == 0)
+    if (fcntl(*fd, F_OFD_SETLK, &whole) == 0)
         return 0;
-    code = -errno;
+    code = errno == EACCES ? -EWOULDBLOCK : -errno;
     close(*fd);
     *fd = -1;
     return code;
@@ -265,12 +267,13 @@ int segmo__file_lock(int *fd, const char *path, int create)
 
 int segmo__file_locked(const char *path)
 {
+    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    int held;
+    int code;
 
     if (fd < 0)
         return -errno;
-    held = flock(fd, LOCK_SH | LOCK_NB) != 0;
+    code = fcntl(fd, F_OFD_GETLK, &whole) == 0 ? whole.l_type != F_UNLCK : -errno;
     close(fd);
-    return held;
+    return code;
 }

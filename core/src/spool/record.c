@@ -29,12 +29,13 @@ static uint32_t checksum(const unsigned char *header, const void *payload, size_
     return segmo__id_crc32c(segmo__id_crc32c(0, header, 8), payload, len);
 }
 
-void segmo__record_header(unsigned char out[SEGMO__RECORD_HEADER], const void *payload, size_t len)
+void segmo__record_header(unsigned char out[SEGMO__RECORD_HEADER], uint8_t flags,
+                          const void *payload, size_t len)
 {
     out[0] = MAGIC_0;
     out[1] = MAGIC_1;
     out[2] = SEGMO__RECORD_VERSION;
-    out[3] = 0; /* flags: none yet */
+    out[3] = flags;
     put_u32(out + 4, (uint32_t)len);
     put_u32(out + 8, checksum(out, payload, len));
 }
@@ -47,11 +48,11 @@ uint32_t segmo__record_word(const unsigned char header[SEGMO__RECORD_HEADER])
 segmo__record_state segmo__record_look(const unsigned char *bytes, size_t len, size_t max_payload,
                                        size_t *payload_len)
 {
-    static const unsigned char start[4] = {MAGIC_0, MAGIC_1, SEGMO__RECORD_VERSION, 0};
+    static const unsigned char start[3] = {MAGIC_0, MAGIC_1, SEGMO__RECORD_VERSION};
     static const unsigned char zeros[4];
     size_t payload;
 
-    if (len < sizeof start)
+    if (len < sizeof zeros)
         return SEGMO__RECORD_SHORT;
     if (memcmp(bytes, zeros, sizeof zeros) == 0)
         return SEGMO__RECORD_NONE;

@@ -2,7 +2,8 @@
  *
  *     spool.dir/
  *       <process>/lock            held while the process lives
- *       <process>/<number>.seg    at most 16 MiB, reserved in advance
+ *       <process>/<number>.seg    8 MiB, reserved in advance
+ *       damaged/<...>.seg         files in which something could not be read, once the rest of them is settled
  *       dead/<...>.ndjson         dead letters
  *
  * Appending is a copy into a mapped, reserved file on the caller's thread. A keeper thread prepares the next file
@@ -34,24 +35,26 @@ typedef struct segmo__spool_options {
     uint32_t destinations;   /* bit per configured destination */
     uint32_t file_size;      /* 0: SEGMO__SPOOL_FILE_SIZE; tests use small ones */
     /* 1 when a stored payload belongs to this client (its source is configured here); others are never read
-     * out, settled or unlinked. */
+     * out, settled or unlinked. NULL: all do. */
     int (*mine)(void *ctx, segmo__slice payload);
-    /* Called from the thread that notices: records damaged or set aside, adopted, disk full and back. */
+    /* Called from the thread that notices; must not call the spool. NULL: nobody listens. `code`: adopted,
+     * damaged, unreadable, unknown_version, unlink_failed, sync_failed, disk_full, disk_room. */
     void (*notice)(void *ctx, const char *code, const char *words, uint64_t count);
     void *ctx;
 } segmo__spool_options;
 
 /* A record's place. */
 typedef struct segmo__record_ref {
-    uint32_t file;    /* number private to this spool object, rising in reading order */
+    uint32_t file;   /* number private to this spool object, rising in reading order */
     uint32_t offset; /* in the file */
-    uint32_t length;  /* of the payload */
+    uint32_t length; /* of the payload */
 } segmo__record_ref;
 
+/* Makes the directory of this process and adopts what dead ones left. Fails with SEGMO_ERR_IO, SEGMO_ERR_MEMORY. */
 int segmo__spool_open(segmo__spool **out, const segmo__spool_options *options, segmo_error **err);
 void segmo__spool_start(segmo__spool *spool); /* starts the keeper, once; called with the first message */
-/* Stops the keeper, syncs, unlinks what is settled, gives up the lock. In a forked child (`inherited`) it only
- * forgets: nothing shared is touched. */
+/* Stops the keeper, syncs, unlinks what is settled, gives up the lock. Cursors are to be freed before. In a forked
+ * child (`inherited`) it only forgets: nothing shared is touched, cursors may still be there. */
 void segmo__spool_close(segmo__spool *spool, int inherited);
 /* For the fork guard: hold the append lock across fork; the child closes inherited lock descriptors. */
 void segmo__spool_fork_prepare(segmo__spool *spool);
@@ -60,7 +63,7 @@ void segmo__spool_fork_child(segmo__spool *spool);
 
 /* ---- any thread ---- */
 
-/* Appends a payload made of two parts; `preset[d]` other than PENDING settles a destination from the start.
+/* Appends a payload of at most 128 KiB; `preset[d]` other than PENDING settles a destination from the start.
  * SEGMO_ERR_FULL when the disk has no room for another file. */
 int segmo__spool_append(segmo__spool *spool, segmo__slice payload,
                         const uint8_t preset[SEGMO__SPOOL_DESTINATIONS], segmo_error **err);
@@ -75,19 +78,20 @@ typedef struct segmo__spool_counts {
     uint64_t appended_records, appended_bytes; /* by this process */
     uint64_t pending_records[SEGMO__SPOOL_DESTINATIONS]; /* mine, adopted included */
     uint64_t pending_bytes[SEGMO__SPOOL_DESTINATIONS];
-    uint64_t files, file_bytes, adopted_records, damaged_records, damaged_bytes;
+    uint64_t files, file_bytes, adopted_records;
+    uint64_t damaged_records, damaged_bytes; /* records as far as they can be told apart */
     int disk_full;
 } segmo__spool_counts;
 void segmo__spool_count(const segmo__spool *spool, segmo__spool_counts *out);
 
 /* ---- the worker's thread ---- */
 
-/* Takes over directories whose owners are gone; their records are read before own ones when this happens at open.
- * Returns how many records it adopted; `pending[d]`
- * receives how many of them destination d has not settled. Called at open and now and then by the worker. */
+/* Takes over directories whose owners are gone; at open their records come before own ones. Returns how many
+ * records it adopted; `pending[d]` (or NULL) receives how many of them destination d has not settled. Called at
+ * open and now and then by the worker. */
 uint64_t segmo__spool_adopt(segmo__spool *spool, uint64_t pending[SEGMO__SPOOL_DESTINATIONS]);
 
-/* A reader for one destination that hands out pending records, oldest first, each once. */
+/* A reader for one destination that hands out pending records, oldest first, each once. There may be several. */
 typedef struct segmo__spool_cursor segmo__spool_cursor;
 int segmo__spool_cursor_open(segmo__spool_cursor **out, segmo__spool *spool, unsigned destination,
                              segmo_error **err);
@@ -103,11 +107,13 @@ int segmo__spool_read(segmo__spool *spool, const segmo__record_ref *ref, segmo__
  * last commit and unlinks finished files. Answers 1 when the record was pending until now, 0 when it was settled
  * before (the first state stands) or its file is gone: every record gets exactly one outcome. */
 int segmo__spool_settle(segmo__spool *spool, const segmo__record_ref *ref, unsigned destination,
-                         segmo__settled state);
-segmo__settled segmo__spool_settled(segmo__spool *spool, const segmo__record_ref *ref, unsigned destination);
+                        segmo__settled state);
+segmo__settled segmo__spool_settled(segmo__spool *spool, const segmo__record_ref *ref,
+                                    unsigned destination);
 int segmo__spool_commit(segmo__spool *spool, segmo_error **err);
 
-/* Has everything that was appended before a mark been settled for all destinations? For flush. */
+/* Has everything that was appended before a mark been settled for all destinations? For flush; true from the
+ * worker's next commit on. */
 typedef struct segmo__spool_mark {
     uint32_t file;
     uint32_t offset;
@@ -122,13 +128,15 @@ typedef struct segmo__spool_sight {
     const char *process; /* directory's name */
     int alive;
     const char *file;
-    const uint8_t *settled; /* per destination */
+    const uint8_t *settled; /* a segmo__settled per destination */
     segmo__slice payload;
 } segmo__spool_sight;
 int segmo__spool_look(const char *dir, int (*each)(void *ctx, const segmo__spool_sight *sight), void *ctx,
                       segmo_error **err);
 /* Writes payloads as the directory of a process that has just died, to be adopted. `next` hands out one payload
- * with its preset states per call, 0 at the end. Nothing appears unless all could be written. */
+ * with its preset states per call, 0 at the end. Destinations that shall not get it must be preset, those that do
+ * not exist too: a file stays while somebody may want something in it. Nothing appears unless all could be
+ * written. SEGMO_ERR_FULL, SEGMO_ERR_IO. */
 int segmo__spool_plant(const char *dir,
                        int (*next)(void *ctx, segmo__slice *payload,
                                    uint8_t preset[SEGMO__SPOOL_DESTINATIONS]),

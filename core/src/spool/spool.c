@@ -1,0 +1,421 @@
+/* The spool as a whole: opening, closing, appending, counting, fork. */
+#include "spool/spool_parts.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#define CREATE_AGAIN_MS 100
+#define PREFAULT_FROM   (64u << 10) /* a process with few messages shall not fill memory */
+
+void segmo__spool_notice(segmo__spool *spool, const char *code, uint64_t count, const char *format,
+                         ...)
+{
+    char words[512];
+    va_list args;
+
+    if (!spool->options.notice)
+        return;
+    va_start(args, format);
+    vsnprintf(words, sizeof words, format, args);
+    va_end(args);
+    spool->options.notice(spool->options.ctx, code, words, count);
+}
+
+/* ---- open and close ---- */
+
+static void init_locks(segmo__spool *spool)
+{
+    segmo__mutex_init(&spool->append);
+    segmo__mutex_init(&spool->keeper);
+    segmo__mutex_init(&spool->files);
+    segmo__mutex_init(&spool->room);
+    segmo__cond_init(&spool->keeper_wake);
+    segmo__cond_init(&spool->keeper_done);
+    segmo__cond_init(&spool->room_made);
+}
+
+static int make_own_dir(segmo__spool *spool, const char *root, segmo_error **err)
+{
+    int code;
+
+    spool->root = segmo__strdup(root);
+    if (!spool->root)
+        return segmo__fail_memory(err);
+    code = segmo__file_mkdir(root);
+    if (code == 0)
+        code = segmo__process_dir_make(&spool->dir, root);
+    if (code == 0)
+        code = segmo__process_dir_show(spool->dir);
+    return code == 0 ? SEGMO_OK : segmo__fail_io(err, code, "cannot use the spool directory", root);
+}
+
+static uint32_t usable_size(uint32_t wanted)
+{
+    uint32_t least = SEGMO__SEGMENT_DATA + 4096;
+
+    if (wanted == 0)
+        return SEGMO__SPOOL_FILE_SIZE;
+    if (wanted < least)
+        return least;
+    return wanted < SEGMO__SEGMENT_MAX_SIZE ? wanted : SEGMO__SEGMENT_MAX_SIZE;
+}
+
+int segmo__spool_open(segmo__spool **out, const segmo__spool_options *options, segmo_error **err)
+{
+    segmo__spool *spool = segmo__zalloc(sizeof *spool);
+    size_t room;
+    int status = SEGMO_OK;
+
+    if (!spool)
+        return segmo__fail_memory(err);
+    spool->options = *options;
+    spool->options.dir = NULL; /* `root` is our copy */
+    spool->options.file_size = usable_size(options->file_size);
+    room = spool->options.file_size - SEGMO__SEGMENT_DATA - SEGMO__RECORD_HEADER;
+    spool->max_payload = room < SEGMO__SEGMENT_MAX_PAYLOAD ? room : SEGMO__SEGMENT_MAX_PAYLOAD;
+    for (unsigned i = 0; i < HANDLES; i++)
+        spool->again[i].handle.fd = -1;
+    segmo__buf_init(&spool->again_record, SEGMO__RECORD_HEADER + SEGMO__SEGMENT_MAX_PAYLOAD);
+    atomic_store(&spool->settled_up_to, (uint64_t)1 << 32);
+    init_locks(spool);
+    if (options->dir)
+        status = make_own_dir(spool, options->dir, err);
+    if (status == SEGMO_OK) {
+        segmo__spool_adopt(spool, NULL);
+        *out = spool;
+    } else {
+        segmo__spool_close(spool, 0);
+    }
+    return status;
+}
+
+/* What was prepared and never used. */
+static void drop_prepared(segmo__spool *spool)
+{
+    char *path = spool->prepared && spool->dir ? segmo__spool_file_path(spool->prepared) : NULL;
+
+    if (path)
+        segmo__file_unlink(path);
+    segmo__free(path);
+    segmo__spool_file_free(spool->prepared);
+    spool->prepared = NULL;
+}
+
+static void settle_down(segmo__spool *spool)
+{
+    segmo__keeper_stop(spool);
+    if (spool->active)
+        segmo__spool_file_seal(spool, spool->active);
+    spool->active = NULL;
+    drop_prepared(spool);
+    segmo__spool_commit(spool, NULL);
+    if (spool->dir)
+        segmo__process_dir_remove(spool->dir);
+}
+
+static void forget_passed(segmo__spool *spool)
+{
+    while (spool->passed) {
+        passed_dir *next = spool->passed->next;
+
+        segmo__free(spool->passed->path);
+        segmo__free(spool->passed);
+        spool->passed = next;
+    }
+}
+
+void segmo__spool_close(segmo__spool *spool, int inherited)
+{
+    if (!spool)
+        return;
+    if (!inherited)
+        settle_down(spool);
+    for (unsigned i = 0; i < HANDLES; i++)
+        segmo__file_close(&spool->again[i].handle);
+    segmo__buf_free(&spool->again_record);
+    while (spool->first) {
+        spool_file *next = spool->first->next;
+
+        segmo__spool_file_free(spool->first);
+        spool->first = next;
+    }
+    segmo__spool_file_free(spool->prepared);
+    while (spool->dirs) {
+        segmo__process_dir *next = spool->dirs->next;
+
+        segmo__process_dir_free(spool->dirs);
+        spool->dirs = next;
+    }
+    segmo__process_dir_free(spool->dir);
+    forget_passed(spool);
+    segmo__free(spool->root);
+    segmo__free(spool);
+}
+
+/* ---- fork ---- */
+
+void segmo__spool_fork_prepare(segmo__spool *spool)
+{
+    pthread_mutex_lock(&spool->append);
+    pthread_mutex_lock(&spool->keeper);
+    pthread_mutex_lock(&spool->files);
+    pthread_mutex_lock(&spool->room);
+}
+
+void segmo__spool_fork_parent(segmo__spool *spool)
+{
+    pthread_mutex_unlock(&spool->room);
+    pthread_mutex_unlock(&spool->files);
+    pthread_mutex_unlock(&spool->keeper);
+    pthread_mutex_unlock(&spool->append);
+}
+
+/* The locks on directories are the parent's: an open copy here would keep them beyond its life. */
+void segmo__spool_fork_child(segmo__spool *spool)
+{
+    init_locks(spool);
+    spool->forgotten = 1;
+    atomic_store(&spool->keeper_runs, 0);
+    if (spool->dir) {
+        segmo__file_close_fd(spool->dir->lock_fd);
+        spool->dir->lock_fd = -1;
+    }
+    for (segmo__process_dir *dir = spool->dirs; dir; dir = dir->next) {
+        segmo__file_close_fd(dir->lock_fd);
+        dir->lock_fd = -1;
+    }
+}
+
+/* ---- append ---- */
+
+/* Makes another file the active one: the prepared one, or a new one on the spot. */
+static int change_file(segmo__spool *spool)
+{
+    spool_file *file = spool->prepared;
+    unsigned made_ready = file ? KEEPER_PREFAULT : 0;
+
+    if (!file) {
+        int64_t now_ms = segmo__clock_mono_ms();
+
+        if (spool->create_code != 0 && now_ms < spool->create_again_ms)
+            return spool->create_code;
+        spool->create_code = segmo__spool_file_create(spool, &file);
+        spool->create_again_ms = now_ms + CREATE_AGAIN_MS;
+        if (spool->create_code != 0)
+            return spool->create_code;
+    }
+    spool->prepared = NULL;
+    if (spool->active)
+        segmo__spool_file_seal(spool, spool->active);
+    segmo__spool_file_add(spool, file);
+    spool->active = file;
+    spool->asked = made_ready;
+    return 0;
+}
+
+static void ask_keeper(segmo__spool *spool, uint32_t end)
+{
+    uint64_t half = spool->active->file.size / 2;
+    unsigned wants = 0;
+
+    if (!atomic_load_explicit(&spool->keeper_runs, memory_order_relaxed))
+        return;
+    if (end > PREFAULT_FROM + SEGMO__SEGMENT_DATA)
+        wants |= KEEPER_PREFAULT & ~spool->asked;
+    if (end > half)
+        wants |= KEEPER_PREPARE & ~spool->asked;
+    spool->asked |= wants;
+    if (spool->options.sync_ms > 0 && spool->dir &&
+        !(atomic_load_explicit(&spool->keeper_wants, memory_order_relaxed) & KEEPER_SYNC))
+        wants |= KEEPER_SYNC;
+    if (wants != 0)
+        segmo__keeper_ask(spool, wants);
+}
+
+static void count_appended(segmo__spool *spool, uint8_t flags, size_t len)
+{
+    raise_tally(&spool->appended, 1, len);
+    for (unsigned d = 0; d < DESTINATIONS; d++) {
+        if (!is_configured(spool, d) || segmo__segment_state(flags, d) != SEGMO__PENDING)
+            continue;
+        raise_tally(&spool->appended_for[d], 1, len);
+        spool->active->in[d].records++;
+        spool->active->in[d].bytes += len;
+    }
+}
+
+static int append_locked(segmo__spool *spool, const unsigned char *header, segmo__slice payload)
+{
+    spool_file *file = spool->active;
+    uint32_t at = file ? atomic_load_explicit(&file->end, memory_order_relaxed) : 0;
+    int code;
+
+    if (!file || !segmo__segment_fits(&file->file, at, payload.len)) {
+        code = change_file(spool);
+        if (code != 0)
+            return code;
+        file = spool->active;
+        at = SEGMO__SEGMENT_DATA;
+    }
+    code = segmo__segment_put(&file->file, at, header, payload);
+    if (code != 0) { /* what stands behind the end now is cut off */
+        spool->active = NULL;
+        segmo__spool_file_seal(spool, file);
+        return code;
+    }
+    count_appended(spool, segmo__record_flags(header), payload.len);
+    at = segmo__segment_behind(at, payload.len);
+    atomic_store_explicit(&file->end, at, memory_order_release);
+    ask_keeper(spool, at);
+    return 0;
+}
+
+/* Nobody else would ever settle a destination that is not configured here. */
+static uint8_t states_from_start(const segmo__spool *spool,
+                                 const uint8_t preset[SEGMO__SPOOL_DESTINATIONS])
+{
+    uint8_t flags = 0;
+
+    for (unsigned d = 0; d < DESTINATIONS; d++) {
+        unsigned state = preset[d];
+
+        if (!is_configured(spool, d) && state == SEGMO__PENDING)
+            state = SEGMO__SKIPPED;
+        flags = segmo__segment_with_state(flags, d, state);
+    }
+    return flags;
+}
+
+static int is_full(int code)
+{
+    return code == -ENOSPC || code == -EDQUOT;
+}
+
+/* Tells once when the disk is full and once when it has room again. */
+static void note_room(segmo__spool *spool, int code)
+{
+    if (is_full(code) && !atomic_exchange(&spool->disk_full, 1))
+        segmo__spool_notice(spool, "disk_full", 1,
+                            "no room for another spool file in %s; free some (df -h)",
+                            spool->root ? spool->root : "memory");
+    if (code == 0 && atomic_load_explicit(&spool->disk_full, memory_order_relaxed) &&
+        atomic_exchange(&spool->disk_full, 0))
+        segmo__spool_notice(spool, "disk_room", 1, "the spool has room again");
+}
+
+static int fail_append(segmo__spool *spool, int code, segmo_error **err)
+{
+    const char *path = spool->dir ? spool->dir->path : "memory";
+
+    if (code == -ECHILD)
+        return segmo__fail(err, SEGMO_ERR_CLOSED, NULL, "this spool belongs to the parent process");
+    if (is_full(code))
+        return segmo__fail(
+            err, SEGMO_ERR_FULL, "spool.dir",
+            "no room for another spool file in %s; free some (df -h), then try again", path);
+    return segmo__fail_io(err, code, "cannot append to the spool in", path);
+}
+
+int segmo__spool_append(segmo__spool *spool, segmo__slice payload,
+                        const uint8_t preset[SEGMO__SPOOL_DESTINATIONS], segmo_error **err)
+{
+    unsigned char header[SEGMO__RECORD_HEADER];
+    int code;
+
+    if (payload.len > spool->max_payload)
+        return segmo__fail(
+            err, SEGMO_ERR_TOO_LARGE, NULL,
+            "%zu bytes, the spool takes at most %zu in one record; send less at once", payload.len,
+            spool->max_payload);
+    segmo__record_header(header, states_from_start(spool, preset), payload.at, payload.len);
+    pthread_mutex_lock(&spool->append);
+    code = spool->forgotten ? -ECHILD : append_locked(spool, header, payload);
+    pthread_mutex_unlock(&spool->append);
+    note_room(spool, code);
+    return code == 0 ? SEGMO_OK : fail_append(spool, code, err);
+}
+
+/* ---- counts and room ---- */
+
+/* What left is read first: a difference is never below zero. */
+static tally pending(const segmo__spool *spool, unsigned d)
+{
+    tally left = {atomic_load(&spool->settled_for[d].records),
+                  atomic_load(&spool->settled_for[d].bytes)};
+
+    return (tally){atomic_load(&spool->appended_for[d].records) +
+                       atomic_load(&spool->adopted_for[d].records) - left.records,
+                   atomic_load(&spool->appended_for[d].bytes) +
+                       atomic_load(&spool->adopted_for[d].bytes) - left.bytes};
+}
+
+int segmo__spool_over_quota(const segmo__spool *spool, unsigned destination, size_t bytes)
+{
+    return pending(spool, destination).bytes + bytes > spool->options.max_bytes;
+}
+
+void segmo__spool_count(const segmo__spool *spool, segmo__spool_counts *out)
+{
+    *out = (segmo__spool_counts){
+        .appended_records = atomic_load(&spool->appended.records),
+        .appended_bytes = atomic_load(&spool->appended.bytes),
+        .files = atomic_load(&spool->file_count),
+        .file_bytes = atomic_load(&spool->file_bytes),
+        .adopted_records = atomic_load(&spool->adopted_records),
+        .damaged_records = atomic_load(&spool->damaged.records),
+        .damaged_bytes = atomic_load(&spool->damaged.bytes),
+        .disk_full = atomic_load(&spool->disk_full),
+    };
+    for (unsigned d = 0; d < DESTINATIONS; d++) {
+        tally waiting = pending(spool, d);
+
+        out->pending_records[d] = waiting.records;
+        out->pending_bytes[d] = waiting.bytes;
+    }
+}
+
+static int has_room(segmo__spool *spool)
+{
+    int code = 0;
+
+    for (unsigned d = 0; d < DESTINATIONS; d++)
+        if (is_configured(spool, d) && segmo__spool_over_quota(spool, d, 1))
+            return 0;
+    if (!atomic_load(&spool->disk_full))
+        return 1;
+    pthread_mutex_lock(&spool->append);
+    if (!spool->forgotten)
+        code = change_file(spool);
+    pthread_mutex_unlock(&spool->append);
+    note_room(spool, code);
+    return code == 0;
+}
+
+int segmo__spool_wait_room(segmo__spool *spool, uint32_t timeout_ms, segmo_error **err)
+{
+    int64_t now_ms = segmo__clock_mono_ms(), deadline_ms = now_ms + timeout_ms;
+    int room = has_room(spool);
+
+    atomic_fetch_add(&spool->room_waiters, 1);
+    while (!room && now_ms < deadline_ms) {
+        int64_t look_ms = now_ms + CREATE_AGAIN_MS;
+
+        pthread_mutex_lock(&spool->room);
+        segmo__cond_wait_until(&spool->room_made, &spool->room,
+                               look_ms < deadline_ms ? look_ms : deadline_ms);
+        pthread_mutex_unlock(&spool->room);
+        room = has_room(spool);
+        now_ms = segmo__clock_mono_ms();
+    }
+    atomic_fetch_sub(&spool->room_waiters, 1);
+    if (room)
+        return SEGMO_OK;
+    return segmo__fail(err, SEGMO_ERR_TIMEOUT, "spool.max_bytes",
+                       "the spool had no room within %u ms; raise spool.max_bytes, free the disk "
+                       "or look why a destination does not take messages",
+                       timeout_ms);
+}

@@ -1,0 +1,153 @@
+/* The spool's files as objects: created, listed, sealed, laid to rest. */
+#include "spool/spool_parts.h"
+
+#include "base/mem.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+spool_file *segmo__spool_file_new(segmo__process_dir *dir, const char *name)
+{
+    spool_file *file = segmo__zalloc(sizeof *file);
+
+    if (!file)
+        return NULL;
+    file->dir = dir;
+    file->file.fd = -1;
+    snprintf(file->name, sizeof file->name, "%s", name);
+    atomic_store(&file->end, SEGMO__SEGMENT_DATA);
+    return file;
+}
+
+void segmo__spool_file_free(spool_file *file)
+{
+    if (!file)
+        return;
+    segmo__file_close(&file->file);
+    segmo__free(file->rows);
+    segmo__free(file);
+}
+
+char *segmo__spool_file_path(const spool_file *file)
+{
+    return segmo__process_dir_join(file->dir->path, file->name);
+}
+
+int segmo__spool_file_create(segmo__spool *spool, spool_file **out)
+{
+    uint32_t number = atomic_fetch_add(&spool->names, 1) + 1;
+    char name[16];
+    spool_file *file;
+    char *path = NULL;
+    int code = -ENOMEM;
+
+    snprintf(name, sizeof name, "%08u.seg", number);
+    file = segmo__spool_file_new(spool->dir, name);
+    if (!file)
+        return code;
+    if (file->dir && !(path = segmo__spool_file_path(file)))
+        goto done;
+    code = segmo__segment_create(&file->file, path, spool->options.file_size);
+done:
+    segmo__free(path);
+    if (code == 0)
+        *out = file;
+    else
+        segmo__spool_file_free(file);
+    return code;
+}
+
+/* Under `files`. */
+static void count_file(segmo__spool *spool, spool_file *file, uint32_t disk_size)
+{
+    raise_by(&spool->file_bytes, (uint64_t)disk_size - file->disk_size);
+    file->disk_size = disk_size;
+}
+
+void segmo__spool_file_add(segmo__spool *spool, spool_file *file)
+{
+    pthread_mutex_lock(&spool->files);
+    file->number = ++spool->number;
+    if (spool->last)
+        spool->last->next = file;
+    else
+        spool->first = file;
+    spool->last = file;
+    if (file->dir)
+        file->dir->files++;
+    raise_by(&spool->file_count, 1);
+    count_file(spool, file, file->adopted ? atomic_load(&file->end) : spool->options.file_size);
+    pthread_mutex_unlock(&spool->files);
+}
+
+void segmo__spool_file_take_out(segmo__spool *spool, spool_file *file)
+{
+    spool_file *before = NULL;
+
+    pthread_mutex_lock(&spool->files);
+    for (spool_file *at = spool->first; at != file; at = at->next)
+        before = at;
+    if (before)
+        before->next = file->next;
+    else
+        spool->first = file->next;
+    if (spool->last == file)
+        spool->last = before;
+    if (file->dir)
+        file->dir->files--;
+    raise_by(&spool->file_count, (uint64_t)-1);
+    count_file(spool, file, 0);
+    pthread_mutex_unlock(&spool->files);
+}
+
+spool_file *segmo__spool_file_after(segmo__spool *spool, const spool_file *file)
+{
+    spool_file *next;
+
+    pthread_mutex_lock(&spool->files);
+    next = file ? file->next : spool->first;
+    pthread_mutex_unlock(&spool->files);
+    return next;
+}
+
+void segmo__spool_file_seal(segmo__spool *spool, spool_file *file)
+{
+    atomic_store_explicit(&file->sealed, 1, memory_order_release);
+    if (atomic_load(&spool->keeper_runs))
+        segmo__keeper_ask(spool, KEEPER_REST);
+    else
+        segmo__keeper_round(spool, 0);
+}
+
+void segmo__spool_file_rest(segmo__spool *spool, spool_file *file)
+{
+    pthread_mutex_lock(&spool->files);
+    segmo__file_unmap(&file->file);
+    segmo__file_truncate(&file->file, atomic_load(&file->end)); /* else it only stays longer */
+    if (file->dir)
+        segmo__file_close(&file->file);
+    count_file(spool, file, atomic_load(&file->end));
+    atomic_store_explicit(&file->at_rest, 1, memory_order_release);
+    pthread_mutex_unlock(&spool->files);
+}
+
+int segmo__spool_file_handle(segmo__file *out, const spool_file *file, int writable)
+{
+    char *path;
+    int code;
+
+    if (!file->dir) {
+        *out = (segmo__file){.fd = file->file.fd, .size = SEGMO__SEGMENT_MAX_SIZE};
+        return 0;
+    }
+    path = segmo__spool_file_path(file);
+    code = path ? segmo__file_open(out, path, writable) : -ENOMEM;
+    segmo__free(path);
+    return code;
+}
+
+void segmo__spool_file_close_handle(const spool_file *file, segmo__file *handle)
+{
+    if (file->dir)
+        segmo__file_close(handle);
+}

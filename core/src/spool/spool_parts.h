@@ -1,0 +1,214 @@
+/* What the spool's parts share: the object, its files, and who may touch what.
+ *
+ * Locks, in the order of taking them: `append` (the active file, one record at a time), `keeper` (asking the keeper
+ * thread), `files` (the lists of files and directories; descriptor and mapping of each file), `room`. A counter is
+ * written by one side: by appenders under `append`, or by the worker; anybody reads it.
+ */
+#ifndef SEGMO_SPOOL_SPOOL_PARTS_H
+#define SEGMO_SPOOL_SPOOL_PARTS_H
+
+#include "base/thread.h"
+#include "spool/process_dir.h"
+#include "spool/segment_file.h"
+#include "spool/segment_reader.h"
+#include "spool/spool.h"
+
+#define DESTINATIONS SEGMO__SPOOL_DESTINATIONS
+#define NO_RECORD    0xFF /* every destination: skipped */
+
+typedef struct tally {
+    uint64_t records, bytes;
+} tally;
+
+/* A tally that one side writes and others read. */
+typedef struct shared_tally {
+    _Atomic uint64_t records, bytes;
+} shared_tally;
+
+static inline void raise_by(_Atomic uint64_t *counter, uint64_t by)
+{
+    uint64_t now = atomic_load_explicit(counter, memory_order_relaxed);
+
+    atomic_store_explicit(counter, now + by, memory_order_relaxed);
+}
+
+static inline void raise_tally(shared_tally *counter, uint64_t records, uint64_t bytes)
+{
+    raise_by(&counter->records, records);
+    raise_by(&counter->bytes, bytes);
+}
+
+typedef struct spool_file {
+    struct spool_file *next;
+    uint32_t number;
+    segmo__process_dir *dir; /* NULL: in memory */
+    char name[16];           /* in `dir` */
+    int adopted;
+    segmo__file file;        /* open until it is at rest; in memory: always */
+    _Atomic uint32_t end;    /* behind the last visible record */
+    atomic_int sealed;       /* nothing is appended any more */
+    atomic_int at_rest;      /* sealed, cut and closed: it belongs to the worker */
+    tally in[DESTINATIONS];  /* pending when appended or adopted; under `append` until sealed */
+    uint32_t synced_to;      /* keeper */
+    uint32_t disk_size;      /* under `files` */
+    /* the worker's: */
+    uint8_t *rows;                 /* settled table, when loaded; cells without a record get NO_RECORD */
+    uint32_t dirty_from, dirty_to; /* rows that are not written yet */
+    uint32_t scanned;              /* all rows before are settled */
+    tally settled[DESTINATIONS];
+    tally damage;
+    uint32_t foreign;    /* records of others that still want something */
+    unsigned failures;   /* reading failed so often */
+    int64_t again_at_ms; /* when reading or unlinking is tried again */
+} spool_file;
+
+/* A dead process's directory that holds nothing for us, and its time when we looked. */
+typedef struct passed_dir {
+    struct passed_dir *next;
+    char *path;
+    int64_t mtime_ns;
+} passed_dir;
+
+/* Files are read in the order of their numbers. Only the active file can have more later: a cursor that has read
+ * what stands in it goes on to files that were adopted since, and comes back. */
+struct segmo__spool_cursor {
+    struct segmo__spool_cursor *next;
+    segmo__spool *spool;
+    unsigned destination;
+    uint32_t begun;   /* files up to this number were begun */
+    spool_file *file; /* being read, or NULL */
+    spool_file *live; /* left before it was sealed, or NULL */
+    uint32_t live_at;
+    spool_file *opened; /* the handle's */
+    segmo__file handle;
+    segmo__segment_reader reader;
+};
+
+/* A few files stay open for reading records again. */
+#define HANDLES 4
+typedef struct read_handle {
+    spool_file *file;
+    segmo__file handle;
+} read_handle;
+
+enum { /* what the keeper is asked for */
+    KEEPER_STOP = 1,
+    KEEPER_PREPARE = 2,  /* the next file will be wanted */
+    KEEPER_PREFAULT = 4, /* the active file is being filled and was not made ready */
+    KEEPER_SYNC = 8,     /* something was appended */
+    KEEPER_REST = 16     /* a file was sealed */
+};
+
+struct segmo__spool {
+    segmo__spool_options options;
+    char *root;              /* NULL: memory only */
+    segmo__process_dir *dir; /* own */
+    size_t max_payload;
+
+    segmo__mutex append;
+    spool_file *active;
+    spool_file *prepared;  /* the next active file */
+    unsigned asked;        /* of the keeper, for this active file */
+    int forgotten;         /* a forked child's copy */
+    int create_code;       /* why there is no further file */
+    int64_t create_again_ms;
+    atomic_int disk_full;
+    _Atomic uint32_t names; /* used up in the own directory */
+    shared_tally appended, appended_for[DESTINATIONS];
+
+    segmo__mutex keeper;
+    segmo__cond keeper_wake, keeper_done;
+    pthread_t keeper_thread;
+    atomic_int keeper_runs;
+    atomic_uint keeper_wants;
+    uint64_t sync_asked, sync_done;
+    int sync_code;
+    int root_synced;
+
+    segmo__mutex files;
+    spool_file *first, *last;
+    uint32_t number;          /* last one given to a file */
+    _Atomic uint64_t file_count, file_bytes;
+    segmo__process_dir *dirs; /* adopted */
+
+    /* the worker's: */
+    segmo__spool_cursor *cursors;
+    spool_file *found; /* last looked up */
+    read_handle again[HANDLES];
+    unsigned next_again;
+    segmo__buf again_record;
+    _Atomic uint64_t settled_up_to; /* file number << 32 | offset of a cell */
+    passed_dir *passed;
+    shared_tally adopted_for[DESTINATIONS], settled_for[DESTINATIONS], damaged;
+    _Atomic uint64_t adopted_records;
+
+    segmo__mutex room;
+    segmo__cond room_made;
+    atomic_int room_waiters;
+};
+
+static inline int is_configured(const segmo__spool *spool, unsigned destination)
+{
+    return (spool->options.destinations >> destination) & 1u;
+}
+
+void segmo__spool_notice(segmo__spool *spool, const char *code, uint64_t count, const char *format,
+                         ...) __attribute__((format(printf, 4, 5)));
+
+/* ---- spool_file.c: files and their list ---- */
+
+/* The next file of the own directory, not in the list yet. 0 or -errno. */
+int segmo__spool_file_create(segmo__spool *spool, spool_file **out);
+spool_file *segmo__spool_file_new(segmo__process_dir *dir, const char *name);
+void segmo__spool_file_free(spool_file *file);
+/* Puts it at the end of the list and gives it its number. */
+void segmo__spool_file_add(segmo__spool *spool, spool_file *file);
+void segmo__spool_file_take_out(segmo__spool *spool, spool_file *file);
+spool_file *segmo__spool_file_after(segmo__spool *spool, const spool_file *file); /* NULL: the first */
+/* Seals the active file; nothing may be appended to it again. Under `append`. */
+void segmo__spool_file_seal(segmo__spool *spool, spool_file *file);
+/* Unmaps, cuts and closes a sealed file. */
+void segmo__spool_file_rest(segmo__spool *spool, spool_file *file);
+char *segmo__spool_file_path(const spool_file *file); /* NULL: memory ran out */
+/* A handle for reading and for writing rows; closed with segmo__spool_file_close_handle(). */
+int segmo__spool_file_handle(segmo__file *out, const spool_file *file, int writable);
+void segmo__spool_file_close_handle(const spool_file *file, segmo__file *handle);
+
+/* ---- keeper.c ---- */
+
+void segmo__keeper_ask(segmo__spool *spool, unsigned what);
+void segmo__keeper_stop(segmo__spool *spool);
+/* Syncs every own file that is not at rest and lays sealed ones to rest. */
+int segmo__keeper_round(segmo__spool *spool, int sync);
+
+/* ---- settle.c ---- */
+
+int segmo__spool_load_rows(spool_file *file); /* 0 or -errno */
+int segmo__spool_is_done(const segmo__spool *spool, const spool_file *file); /* nothing of ours is left in it */
+/* Counts records as settled that cannot be read any more. */
+void segmo__spool_write_off(segmo__spool *spool, spool_file *file, unsigned destination, tally lost);
+
+/* ---- cursor.c ---- */
+
+void segmo__spool_let_go(segmo__spool *spool, const spool_file *file); /* it is about to be freed */
+
+/* ---- adopt.c ---- */
+
+/* Gives up an adopted directory in which nothing of ours is left. */
+void segmo__spool_leave_dir(segmo__spool *spool, segmo__process_dir *dir);
+
+/* ---- survey.c ---- */
+
+/* What a file holds for us, by reading all of it. */
+typedef struct survey {
+    tally pending[DESTINATIONS];
+    tally damage;
+    uint64_t records; /* of ours with something pending */
+    uint32_t foreign;
+} survey;
+/* 0, or -errno; `out` then holds what was found up to there. */
+int segmo__spool_survey(segmo__spool *spool, spool_file *file, uint32_t end, survey *out);
+/* Finds out how many appended records damage has cost, so that nobody waits for them. */
+void segmo__spool_recount(segmo__spool *spool, spool_file *file);
+
+#endif
