@@ -8,7 +8,7 @@ packages_for() {
     build) echo gcc libc6-dev make pkg-config libcurl4-openssl-dev libcjson-dev libdeflate-dev \
                 zlib1g-dev libmicrohttpd-dev ;;
     run)   echo python3 ca-certificates ;;
-    test)  echo python3 python3-pytest libcmocka-dev openssl procps util-linux ;;
+    test)  echo python3 python3-pytest libcmocka-dev curl openssl procps util-linux ;;
     check) echo g++ clang clang-format valgrind abigail-tools ;;
     *)     echo "packages.sh: unknown purpose '$1' (build, run, test, check)" >&2; exit 2 ;;
     esac
