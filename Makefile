@@ -53,13 +53,11 @@ CORE_SRC    := $(wildcard core/src/*.c core/src/*/*.c)
 PROGRAM_SRC := $(wildcard core/program/*.c core/program/*/*.c)
 UNIT_SRC    := $(wildcard tests/unit/test_*.c)
 UNIT_HELP   := $(filter-out $(UNIT_SRC),$(wildcard tests/unit/*.c))
-VECTOR_SRC  := $(wildcard tests/vectors/*.c)
 BENCH_SRC   := $(filter-out tests/bench/bench.c,$(wildcard tests/bench/*.c))
 
 CORE_OBJ    := $(CORE_SRC:%.c=$(B)/%.o)
 PROGRAM_OBJ := $(PROGRAM_SRC:%.c=$(B)/%.o)
 UNIT_BIN    := $(UNIT_SRC:tests/%.c=$(B)/%)
-VECTOR_BIN  := $(if $(VECTOR_SRC),$(B)/vectors/run)
 BENCH_BIN   := $(BENCH_SRC:tests/%.c=$(B)/%)
 
 # ---- what you call ---------------------------------------------------------------------------
@@ -81,18 +79,18 @@ run: ## build, then carry 10,000 events through a sandbox of Segment and MoEngag
 	@$(MAKE) products
 	@$(PYTHON) tests/run/run.py
 
-test: ## everything a change must pass: unit tests, vectors, integration (under 10 minutes)
+test: ## everything a change must pass: unit tests with their vectors, integration (under 10 minutes)
 	$(PACKAGES) build run test
 	@$(MAKE) products
 	@$(MAKE) CONFIG=test test-programs
-	$(SUITE) unit:test vectors:test pytest:release
+	$(SUITE) unit:test pytest:release
 
 unit: ## the unit tests alone (CONFIG=asan or tsan: with a sanitizer)
 	$(PACKAGES) build test
 	@$(MAKE) CONFIG=$(TEST_CONFIG) test-programs
 	$(SUITE) unit:$(TEST_CONFIG)
 
-vectors: ## the vectors alone
+vectors: ## of the unit tests, those that read case files from tests/vectors
 	$(PACKAGES) build test
 	@$(MAKE) CONFIG=$(TEST_CONFIG) test-programs
 	$(SUITE) vectors:$(TEST_CONFIG)
@@ -108,7 +106,7 @@ check: ## the suite under sanitizers and valgrind, lint, generated files, ABI (l
 	@$(MAKE) CONFIG=test test-programs
 	@$(MAKE) CONFIG=asan products test-programs
 	@$(MAKE) CONFIG=tsan products test-programs
-	$(SUITE) make:lint make:check-generated make:abi unit:asan vectors:asan pytest:asan \
+	$(SUITE) make:lint make:check-generated make:abi unit:asan pytest:asan \
 	    unit:tsan pytest:tsan valgrind:test
 
 lint: ## layers, banned calls, exported names, header, format
@@ -167,7 +165,7 @@ TEST_CONFIG := $(if $(filter release,$(CONFIG)),test,$(CONFIG))
 
 .PHONY: products test-programs bench-programs always
 products: $(B)/libsegmo.so.1 $(B)/libsegmo.a $(if $(PROGRAM_SRC),$(B)/segmo)
-test-programs: $(UNIT_BIN) $(VECTOR_BIN)
+test-programs: $(UNIT_BIN)
 bench-programs: $(BENCH_BIN)
 
 # One word and one name for each step; V=1 shows the commands instead.
@@ -197,10 +195,6 @@ $(B)/segmo: $(PROGRAM_OBJ) $(B)/libsegmo.a
 $(B)/unit/%: $(B)/tests/unit/%.o $(UNIT_HELP:%.c=$(B)/%.o) $(B)/libsegmo.a
 	@mkdir -p $(@D)
 	$(call say,ld,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka $(LIBS) -lz
-
-$(B)/vectors/run: $(VECTOR_SRC:%.c=$(B)/%.o) $(B)/libsegmo.a
-	@mkdir -p $(@D)
-	$(call say,ld,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 $(B)/bench/%: $(B)/tests/bench/%.o $(B)/tests/bench/bench.o $(B)/libsegmo.a
 	@mkdir -p $(@D)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 MAX_LINES = 600
+MAX_TEST_LINES = 900  # a list of cases may be longer than a thing that does something
 HANDMADE_EXCEPTIONS = {"core/include/segmo.h"}  # the API with all its words is one file on purpose
 
 # Who may include whom: a room may use itself, what is listed here, and segmo.h.
@@ -199,8 +200,9 @@ def length(root):
     """A file that needs more than 600 lines holds more than one thing."""
     for path, name in files(root, CODE):
         lines = path.read_text().count("\n")
-        if lines > MAX_LINES and name not in HANDMADE_EXCEPTIONS:
-            yield Finding(name, 0, f"has {lines} lines, {MAX_LINES} is the limit: split it where it has two jobs")
+        limit = MAX_TEST_LINES if name.startswith("tests/") else MAX_LINES
+        if lines > limit and name not in HANDMADE_EXCEPTIONS:
+            yield Finding(name, 0, f"has {lines} lines, {limit} is the limit: split it where it has two jobs")
 
 
 def opening(root):

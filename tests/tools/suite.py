@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """Runs the parts of the suite one after another and adds up what they found.
 
-    suite.py unit:test vectors:test pytest:release make:lint
+    suite.py unit:test pytest:release make:lint
 
 A part is a kind and what it works on, most often a build configuration (build/<name>):
 
     unit:<config>      every program in build/<config>/unit (cmocka, read as TAP)
-    valgrind:<config>  the same programs under valgrind
-    vectors:<config>   build/<config>/vectors/run, which prints TAP as well
+    vectors:<config>   of these, the programs that read case files from tests/vectors
+    valgrind:<config>  every program under valgrind
     pytest:<config>    every test_*.py below tests/, with SEGMO_BUILD naming the build directory and SEGMO_PROGRAM its program
     make:<goal>        one goal of the Makefile, counted as one test
 
@@ -78,12 +78,13 @@ def count_tap(ran):
 def tap_program(path, prefix=()):
     ran = run([*prefix, str(path)], PROGRAM_LIMIT_S * (10 if prefix else 1), CMOCKA_MESSAGE_OUTPUT="TAP")
     count = count_tap(ran)
-    show(path.relative_to(ROOT / "build"), count, ran)
+    cases = cases_of(path)
+    show(path.relative_to(ROOT / "build"), count, ran, f" ({cases} case files)" if cases else "")
     return count
 
 
-def show(name, count, ran):
-    lines = [f"{str(name):<40} {count}"]
+def show(name, count, ran, more=""):
+    lines = [f"{str(name):<40} {count}{more}"]
     if count.failed:
         lines.append(f"{ran.output.rstrip()}\n(exit code {ran.code})")
     else:
@@ -91,10 +92,10 @@ def show(name, count, ran):
     print("\n".join(lines), flush=True)
 
 
-def unit(config, prefix=()):
+def unit(config, prefix=(), wanted=lambda program: True):
     """Two at a time: most of them wait for a disk or a clock now and then."""
-    programs = sorted(path for path in (ROOT / "build" / config / "unit").glob("test_*")
-                      if source_of(path).exists())
+    built = (ROOT / "build" / config / "unit").glob("test_*")
+    programs = sorted(path for path in built if source_of(path).exists() and wanted(path))
     if not programs:
         return nothing(f"build/{config}/unit holds no test: run `make CONFIG={config} test-programs`")
     with ThreadPoolExecutor(max_workers=2) as pool:
@@ -105,15 +106,18 @@ def source_of(program):
     return ROOT / "tests/unit" / f"{program.name}.c"
 
 
-def valgrind(config):
-    return unit(config, VALGRIND)
+def cases_of(program):
+    """How many case files a program reads."""
+    folders = set(re.findall(r'"tests/vectors/(\w+)', source_of(program).read_text()))
+    return sum(len(list((ROOT / "tests/vectors" / folder).rglob("*.json"))) for folder in folders)
 
 
 def vectors(config):
-    program = ROOT / "build" / config / "vectors/run"
-    if not program.exists():
-        return nothing(f"{program.relative_to(ROOT)} is not built: run `make CONFIG={config} test-programs`")
-    return tap_program(program)
+    return unit(config, wanted=cases_of)
+
+
+def valgrind(config):
+    return unit(config, VALGRIND)
 
 
 def nothing(words):
