@@ -96,8 +96,8 @@ def civil(days):
 
 def product(dice):
     return {"product_id": dice.hexadecimal(24), "sku": "%05d-%02d" % (dice.below(100000), dice.below(100)),
-            "name": "%s %s %s" % (dice.one_of(CITIES), dice.one_of(THINGS), dice.one_of(FINISHES)), "price": dice.price(3, 120),
-            "quantity": 1 + dice.below(4), "category": dice.one_of(CATEGORIES)}
+            "name": "%s %s %s" % (dice.one_of(CITIES), dice.one_of(THINGS), dice.one_of(FINISHES)),
+            "price": dice.price(3, 120), "quantity": 1 + dice.below(4), "category": dice.one_of(CATEGORIES)}
 
 
 def user_agent(dice):
@@ -165,7 +165,8 @@ def plain_properties(dice, seq):
 
 def deep_properties(dice, seq):
     return {"seq": seq, "shopName": dice.one_of(CITIES), "note": dice.one_of(HARD_TEXTS),
-            "position": {"aisle": dice.below(40), "shelf": {"row": dice.below(9), "label": dice.one_of(NAMES)}},
+            "position": {"aisle": dice.below(40),
+                         "shelf": {"row": dice.below(9), "label": dice.one_of(NAMES)}},
             "bigNumber": exact(dice.one_of(HARD_NUMBERS)), "missing": None, "flags": [True, False],
             "sizes": [], "extra": {}}
 
@@ -206,7 +207,8 @@ def group(dice, person, seq):
 
 
 def alias(dice, person, seq):
-    return {"type": "alias", "userId": person.user_id, "previousId": person.anonymous_id, "context": {"seq": seq}}
+    return {"type": "alias", "userId": person.user_id, "previousId": person.anonymous_id,
+            "context": {"seq": seq}}
 
 
 CALLS = [track] * 12 + [identify] * 3 + [page] * 2 + [screen] * 2 + [group]
@@ -252,7 +254,8 @@ def lines(count, seed=1, users=None, shape="mixed"):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=1000, help="messages to write (1000)")
     parser.add_argument("--seed", type=int, default=1, help="start of the dice (1)")
     parser.add_argument("--users", type=int, help="different users (mixed: 50, order: 1000)")

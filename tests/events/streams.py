@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the body of one MoEngage Streams request: a batch of campaign events; the same options give the same bytes.
+"""Writes the body of one MoEngage Streams request, a batch of campaign events; equal options give equal bytes.
 
     streams.py --count 100 --seed 7 --out streams.json
 
@@ -28,7 +28,8 @@ USER_ACTION_AT = 4
 
 
 def recipient(dice, place):
-    return {"email_id": "person%d@example.test" % dice.below(1000), "mobile_number": "+4179%07d" % dice.below(10 ** 7),
+    return {"email_id": "person%d@example.test" % dice.below(1000),
+            "mobile_number": "+4179%07d" % dice.below(10 ** 7),
             "push_id": "token-%s" % dice.hexadecimal(32)}[place]
 
 
@@ -91,7 +92,8 @@ def payload(count=20, seed=1):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=20, help="events in the batch (20)")
     parser.add_argument("--seed", type=int, default=1, help="start of the dice (1)")
     parser.add_argument("--out", default="-", help="a file, or - for stdout (-)")

@@ -3,6 +3,7 @@
 #include "inflate.h"
 
 #define HEAD_AND_TAIL 18
+#define RATIO_MAX     1032 /* deflate cannot say more in a byte */
 
 static uint32_t promised_size(segmo__slice gzip)
 {
@@ -54,9 +55,11 @@ sandbox_inflated sandbox_inflate(segmo__slice gzip, segmo__buf *out)
     char *at;
 
     segmo__buf_clear(out);
-    if (gzip.len < HEAD_AND_TAIL)
+    if (gzip.len < HEAD_AND_TAIL || memcmp(gzip.at, "\x1f\x8b", 2) != 0)
         return SANDBOX_INFLATE_DAMAGED;
     size = promised_size(gzip);
+    if (size / RATIO_MAX > gzip.len)
+        return SANDBOX_INFLATE_DAMAGED;
     if (size > out->max)
         return SANDBOX_INFLATE_TOO_LARGE;
     at = segmo__buf_extend(out, size > 0 ? size : 1);

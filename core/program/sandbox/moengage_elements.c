@@ -1,162 +1,12 @@
-/* One check a member, in the order the service names them. What the service cuts in silence (long
- * names and values) is taken here too, and noted.
- */
+/* One function a kind of element; its members in the order the service documents them. */
 #include "moengage_elements.h"
 
 #include "base/clock.h"
-#include "fields.h"
 
-#define NAME_MAX_CHARS       200
-#define VALUE_MAX_CHARS      512
-#define LIST_MAX             50
 #define EVENT_ATTRIBUTES_MAX 100
 #define OFFSET_MAX_S         54000
 #define CLOCK_SLACK_MS       (5 * 60 * 1000)
 #define ID_MAX               (128u << 10)
-
-static int wrong(sandbox_objection *why, const char *type, const char *attribute, const char *words)
-{
-    *why = (sandbox_objection){type, attribute, words};
-    return 0;
-}
-
-static int missing(sandbox_objection *why, const char *attribute)
-{
-    return wrong(why, "MissingAttributeError", attribute,
-                 "is not found in the payload, or is empty");
-}
-
-static int is_one_of(segmo__slice value, const char *const *words)
-{
-    if (!sandbox_is_kind(value, SEGMO__JSON_STRING))
-        return 0;
-    for (size_t i = 0; words[i]; i++)
-        if (segmo__slice_is(sandbox_unquoted(value), words[i]))
-            return 1;
-    return 0;
-}
-
-static int check_text(segmo__slice value, const char *name, sandbox_objection *why)
-{
-    if (!value.at || sandbox_is_kind(value, SEGMO__JSON_STRING))
-        return 1;
-    return wrong(why, "TypeError", name, "expected string");
-}
-
-static int check_needed_text(segmo__slice value, const char *name, sandbox_objection *why)
-{
-    if (sandbox_is_absent(value))
-        return missing(why, name);
-    return check_text(value, name, why) && (sandbox_is_text(value) || missing(why, name));
-}
-
-static int check_object(segmo__slice value, const char *name, sandbox_objection *why)
-{
-    if (!value.at || sandbox_is_kind(value, SEGMO__JSON_OBJECT))
-        return 1;
-    return wrong(why, "TypeError", name, "expected object");
-}
-
-/* ---- ids ---- */
-
-/* Trimmed and in lower case, as far as the words that are compared with it are long. */
-static size_t simplify(segmo__slice id, char *out, size_t out_size)
-{
-    size_t used = 0;
-
-    while (id.len > 0 && (*id.at == ' ' || *id.at == '\t'))
-        id.at++, id.len--;
-    while (id.len > 0 && (id.at[id.len - 1] == ' ' || id.at[id.len - 1] == '\t'))
-        id.len--;
-    for (size_t i = 0; i < id.len && used < out_size; i++)
-        out[used++] = (char)(id.at[i] >= 'A' && id.at[i] <= 'Z' ? id.at[i] | 0x20 : id.at[i]);
-    return used;
-}
-
-static int is_refused_id(segmo__slice id)
-{
-    static const char *const refused[] = {"unknown",     "guest",
-                                          "null",        "0",
-                                          "1",           "true",
-                                          "false",       "user_attribute_unique_id",
-                                          "(empty)",     "na",
-                                          "n/a",         "",
-                                          "none",        "-2",
-                                          "-1",          "2",
-                                          "user_id",     "id",
-                                          "uid",         "userid",
-                                          "customer_id", "dummy_seller_code"};
-    char simple[32];
-    size_t len = simplify(id, simple, sizeof simple);
-
-    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++)
-        if (strlen(refused[i]) == len && memcmp(refused[i], simple, len) == 0)
-            return 1;
-    return len < 2;
-}
-
-static int check_customer_id(segmo__slice value, const char *name, sandbox_objection *why)
-{
-    static segmo__buf scratch = {.max = ID_MAX};
-
-    if (!check_needed_text(value, name, why))
-        return 0;
-    segmo__buf_clear(&scratch);
-    if (is_refused_id(segmo__json_text(value, &scratch)))
-        return wrong(why, "ValueError", name, "is a value that is refused as an id");
-    return 1;
-}
-
-/* ---- what is cut in silence ---- */
-
-static int is_longer(segmo__slice string, size_t max)
-{
-    return string.len > max && segmo__json_code_points(string) > max;
-}
-
-static void note_value(sandbox_verdict *verdict, segmo__slice value)
-{
-    segmo__json_walk walk;
-    segmo__slice key, element;
-    size_t count = 0;
-
-    if (sandbox_is_kind(value, SEGMO__JSON_NULL))
-        sandbox_verdict_add_word(&verdict->notes, "null_value");
-    if (sandbox_is_kind(value, SEGMO__JSON_STRING) && is_longer(value, VALUE_MAX_CHARS))
-        sandbox_verdict_add_word(&verdict->notes, "value_over_512");
-    if (!sandbox_is_kind(value, SEGMO__JSON_ARRAY))
-        return;
-    segmo__json_walk_begin(&walk, value);
-    while (segmo__json_next(&walk, &key, &element))
-        count++;
-    if (count > LIST_MAX)
-        sandbox_verdict_add_word(&verdict->notes, "list_over_50");
-}
-
-static int check_attributes(sandbox_verdict *verdict, segmo__slice attributes, size_t max,
-                            sandbox_objection *why)
-{
-    segmo__json_walk walk;
-    segmo__slice key, value;
-    size_t count = 0;
-
-    if (!check_object(attributes, "attributes", why))
-        return 0;
-    if (!attributes.at)
-        return 1;
-    segmo__json_walk_begin(&walk, attributes);
-    while (segmo__json_next(&walk, &key, &value)) {
-        if (key.len == 0)
-            return wrong(why, "ValueError", "attributes", "an attribute's name must not be empty");
-        if (is_longer(key, NAME_MAX_CHARS))
-            sandbox_verdict_add_word(&verdict->notes, "name_over_200");
-        note_value(verdict, value);
-        count++;
-    }
-    if (count > max)
-        sandbox_verdict_add_word(&verdict->notes, "attributes_over_100");
-    return 1;
-}
 
 static void add_message(sandbox_verdict *verdict, sandbox_call call, segmo__slice text,
                         segmo__slice user, segmo__slice attributes)
@@ -194,11 +44,12 @@ static int check_list_edit(segmo__slice edit, const char *name, sandbox_objectio
     if (!edit.at)
         return 1;
     if (!sandbox_is_kind(edit, SEGMO__JSON_OBJECT))
-        return wrong(why, "TypeError", name, "expected object");
+        return sandbox_wrong(why, "TypeError", name, "expected object");
     segmo__json_walk_begin(&walk, edit);
     while (segmo__json_next(&walk, &key, &value))
         if (!sandbox_is_kind(value, SEGMO__JSON_ARRAY))
-            return wrong(why, "ArrayFieldError", name, "each attribute needs an array of values");
+            return sandbox_wrong(why, "ArrayFieldError", name,
+                                 "each attribute needs an array of values");
     return 1;
 }
 
@@ -237,8 +88,9 @@ static int check_list_edits(segmo__slice attributes, sandbox_objection *why)
         return 0;
     if (overlap(edits[0], edits[1]) || overlap(edits[0], attributes) ||
         overlap(edits[1], attributes))
-        return wrong(why, "ArrayFieldError", "attributes",
-                     "an attribute may be set, added to or removed from, only one of these");
+        return sandbox_wrong(
+            why, "ArrayFieldError", "attributes",
+            "an attribute may be set, added to or removed from, only one of these");
     return 1;
 }
 
@@ -253,14 +105,15 @@ static int check_platforms(segmo__slice platforms, sandbox_objection *why)
     if (!platforms.at)
         return 1;
     if (!sandbox_is_kind(platforms, SEGMO__JSON_ARRAY))
-        return wrong(why, "TypeError", "platforms", "expected array");
+        return sandbox_wrong(why, "TypeError", "platforms", "expected array");
     segmo__json_walk_begin(&walk, platforms);
     while (segmo__json_next(&walk, &key, &platform)) {
         if (!sandbox_is_kind(platform, SEGMO__JSON_OBJECT))
-            return wrong(why, "TypeError", "platforms", "expected object in array");
+            return sandbox_wrong(why, "TypeError", "platforms", "expected object in array");
         sandbox_fields_read(platform, names, 2, fields);
-        if (!is_one_of(fields[0], known) || !is_one_of(fields[1], states))
-            return wrong(why, "ValueError", "platforms", "has an unknown platform or state");
+        if (!sandbox_is_one_of(fields[0], known) || !sandbox_is_one_of(fields[1], states))
+            return sandbox_wrong(why, "ValueError", "platforms",
+                                 "has an unknown platform or state");
     }
     return 1;
 }
@@ -270,15 +123,15 @@ static int take_customer(sandbox_verdict *verdict, segmo__slice element, sandbox
     segmo__slice fields[CUSTOMER_FIELDS];
 
     sandbox_fields_read(element, customer_names, CUSTOMER_FIELDS, fields);
-    if (!check_customer_id(fields[CUSTOMER_ID], "customer_id", why) ||
-        !check_attributes(verdict, fields[CUSTOMER_ATTRIBUTES], SIZE_MAX, why) ||
+    if (!sandbox_check_customer_id(fields[CUSTOMER_ID], "customer_id", why) ||
+        !sandbox_check_attributes(verdict, fields[CUSTOMER_ATTRIBUTES], SIZE_MAX, why) ||
         !check_list_edits(fields[CUSTOMER_ATTRIBUTES], why) ||
         !check_platforms(fields[CUSTOMER_PLATFORMS], why))
         return 0;
     if (fields[CUSTOMER_EXISTING_ONLY].at && !sandbox_is_bool(fields[CUSTOMER_EXISTING_ONLY]))
-        return wrong(why, "TypeError", "update_existing_only", "expected boolean");
+        return sandbox_wrong(why, "TypeError", "update_existing_only", "expected boolean");
     if (fields[CUSTOMER_UNSET].at && !sandbox_is_kind(fields[CUSTOMER_UNSET], SEGMO__JSON_ARRAY))
-        return wrong(why, "TypeError", "unset_attributes", "expected array");
+        return sandbox_wrong(why, "TypeError", "unset_attributes", "expected array");
     add_message(verdict, SANDBOX_CUSTOMER, element, fields[CUSTOMER_ID],
                 fields[CUSTOMER_ATTRIBUTES]);
     return 1;
@@ -313,13 +166,15 @@ static int check_action_platform(const segmo__slice *fields, sandbox_objection *
     static const char *const systems[] = {"ROKU",   "WebOS",   "AndroidTV", "tvOS", "Tizen",
                                           "FireOS", "VizioTV", "Xbox",      NULL};
 
-    if (fields[ACTION_PLATFORM].at && !is_one_of(fields[ACTION_PLATFORM], platforms))
-        return wrong(why, "ValueError", "platform", "must be ANDROID, iOS, web, TV or unknown");
+    if (fields[ACTION_PLATFORM].at && !sandbox_is_one_of(fields[ACTION_PLATFORM], platforms))
+        return sandbox_wrong(why, "ValueError", "platform",
+                             "must be ANDROID, iOS, web, TV or unknown");
     if (!fields[ACTION_OS_TYPE].at)
         return 1;
-    if (!is_one_of(fields[ACTION_OS_TYPE], systems) || !is_one_of(fields[ACTION_PLATFORM], tv))
-        return wrong(why, "ValueError", "moe_os_type",
-                     "must be a known system and go with platform TV");
+    if (!sandbox_is_one_of(fields[ACTION_OS_TYPE], systems) ||
+        !sandbox_is_one_of(fields[ACTION_PLATFORM], tv))
+        return sandbox_wrong(why, "ValueError", "moe_os_type",
+                             "must be a known system and go with platform TV");
     return 1;
 }
 
@@ -358,9 +213,9 @@ static int check_time(segmo__slice value, const char *name, int64_t latest_ms,
     if (!value.at)
         return 1;
     if (!read_time(value, &unix_ms))
-        return wrong(why, "ValueError", name, "must be an ISO 8601 time or epoch seconds");
+        return sandbox_wrong(why, "ValueError", name, "must be an ISO 8601 time or epoch seconds");
     if (unix_ms > latest_ms)
-        return wrong(why, "ValueError", name, "lies in the future");
+        return sandbox_wrong(why, "ValueError", name, "lies in the future");
     return 1;
 }
 
@@ -372,10 +227,10 @@ static int check_offset(segmo__slice value, sandbox_objection *why)
     if (!value.at)
         return 1;
     if (!parse_seconds((segmo__slice){value.at + negative, value.len - (size_t)negative}, &seconds))
-        return wrong(why, "TypeError", "user_timezone_offset", "expected integer");
+        return sandbox_wrong(why, "TypeError", "user_timezone_offset", "expected integer");
     if (seconds > OFFSET_MAX_S)
-        return wrong(why, "ValueError", "user_timezone_offset",
-                     "must be from -54000 to 54000 seconds");
+        return sandbox_wrong(why, "ValueError", "user_timezone_offset",
+                             "must be from -54000 to 54000 seconds");
     return 1;
 }
 
@@ -397,16 +252,16 @@ static int take_action(sandbox_verdict *verdict, segmo__slice element, segmo__sl
     segmo__slice fields[ACTION_FIELDS];
 
     if (!sandbox_is_kind(action, SEGMO__JSON_OBJECT))
-        return wrong(why, "TypeError", "actions", "expected object in array");
+        return sandbox_wrong(why, "TypeError", "actions", "expected object in array");
     sandbox_fields_read(action, action_names, ACTION_FIELDS, fields);
-    if (!check_needed_text(fields[ACTION_NAME], "action", why) ||
-        !check_attributes(verdict, fields[ACTION_ATTRIBUTES], EVENT_ATTRIBUTES_MAX, why) ||
+    if (!sandbox_check_needed_text(fields[ACTION_NAME], "action", why) ||
+        !sandbox_check_attributes(verdict, fields[ACTION_ATTRIBUTES], EVENT_ATTRIBUTES_MAX, why) ||
         !check_action_platform(fields, why) || !check_action_times(fields, why) ||
-        !check_text(fields[ACTION_APP_VERSION], "app_version", why))
+        !sandbox_check_text(fields[ACTION_APP_VERSION], "app_version", why))
         return 0;
-    if (fields[ACTION_REAL_TIME].at && !is_one_of(fields[ACTION_REAL_TIME], truth))
-        return wrong(why, "ValueError", "real_time_action", "must be the string true");
-    if (is_longer(fields[ACTION_NAME], NAME_MAX_CHARS + 2))
+    if (fields[ACTION_REAL_TIME].at && !sandbox_is_one_of(fields[ACTION_REAL_TIME], truth))
+        return sandbox_wrong(why, "ValueError", "real_time_action", "must be the string true");
+    if (sandbox_is_longer(fields[ACTION_NAME], SANDBOX_NAME_MAX))
         sandbox_verdict_add_word(&verdict->notes, "name_over_200");
     add_message(verdict, SANDBOX_EVENT, element, user, fields[ACTION_ATTRIBUTES]);
     return 1;
@@ -420,16 +275,16 @@ static int take_event(sandbox_verdict *verdict, segmo__slice element, sandbox_ob
     segmo__slice key, action, fields[4];
 
     sandbox_fields_read(element, names, 4, fields);
-    if (!check_customer_id(fields[0], "customer_id", why) ||
-        !check_text(fields[1], "device_id", why) ||
-        !check_object(fields[3], "user_identifiers", why))
+    if (!sandbox_check_customer_id(fields[0], "customer_id", why) ||
+        !sandbox_check_text(fields[1], "device_id", why) ||
+        !sandbox_check_object(fields[3], "user_identifiers", why))
         return 0;
     if (sandbox_is_absent(fields[2]))
-        return missing(why, "actions");
+        return sandbox_missing(why, "actions");
     if (!sandbox_is_kind(fields[2], SEGMO__JSON_ARRAY))
-        return wrong(why, "TypeError", "actions", "expected array");
+        return sandbox_wrong(why, "TypeError", "actions", "expected array");
     if (segmo__json_is_empty(fields[2]))
-        return missing(why, "actions");
+        return sandbox_missing(why, "actions");
     segmo__json_walk_begin(&walk, fields[2]);
     while (segmo__json_next(&walk, &key, &action))
         if (!take_action(verdict, element, fields[0], action, why))
@@ -449,19 +304,19 @@ static int take_device(sandbox_verdict *verdict, segmo__slice element, sandbox_o
     segmo__slice fields[3], attributes[2];
 
     sandbox_fields_read(element, names, 3, fields);
-    if (!check_customer_id(fields[0], "customer_id", why) ||
-        !check_needed_text(fields[1], "device_id", why))
+    if (!sandbox_check_customer_id(fields[0], "customer_id", why) ||
+        !sandbox_check_needed_text(fields[1], "device_id", why))
         return 0;
     if (sandbox_is_absent(fields[2]))
-        return missing(why, "attributes");
-    if (!check_attributes(verdict, fields[2], SIZE_MAX, why))
+        return sandbox_missing(why, "attributes");
+    if (!sandbox_check_attributes(verdict, fields[2], SIZE_MAX, why))
         return 0;
     sandbox_fields_read(fields[2], attribute_names, 2, attributes);
-    if (!check_needed_text(attributes[0], "platform", why) ||
-        !check_needed_text(attributes[1], "push_id", why))
+    if (!sandbox_check_needed_text(attributes[0], "platform", why) ||
+        !sandbox_check_needed_text(attributes[1], "push_id", why))
         return 0;
-    if (!is_one_of(attributes[0], platforms))
-        return wrong(why, "ValueError", "platform", "must be ANDROID, iOS, web or TV");
+    if (!sandbox_is_one_of(attributes[0], platforms))
+        return sandbox_wrong(why, "ValueError", "platform", "must be ANDROID, iOS, web or TV");
     add_message(verdict, SANDBOX_DEVICE, element, fields[0], fields[2]);
     return 1;
 }
@@ -492,8 +347,8 @@ int sandbox_element_take(sandbox_verdict *verdict, segmo__slice element, sandbox
     case SANDBOX_DEVICE:
         return take_device(verdict, element, why);
     default:
-        return wrong(why, "AttributeError", "type",
-                     "type in elements should be customer/event/device");
+        return sandbox_wrong(why, "AttributeError", "type",
+                             "type in elements should be customer/event/device");
     }
 }
 
@@ -506,10 +361,10 @@ int sandbox_merge_pair_take(sandbox_verdict *verdict, segmo__slice pair, sandbox
     segmo__slice fields[2];
 
     if (!sandbox_is_kind(pair, SEGMO__JSON_OBJECT))
-        return wrong(why, "TypeError", "merge_data", "expected object in array");
+        return sandbox_wrong(why, "TypeError", "merge_data", "expected object in array");
     sandbox_fields_read(pair, names, 2, fields);
-    if (!check_customer_id(fields[0], "merged_user", why) ||
-        !check_customer_id(fields[1], "retained_user", why))
+    if (!sandbox_check_customer_id(fields[0], "merged_user", why) ||
+        !sandbox_check_customer_id(fields[1], "retained_user", why))
         return 0;
     add_message(verdict, SANDBOX_MERGE, pair, fields[1], (segmo__slice){0});
     return 1;
@@ -543,13 +398,14 @@ static int check_call_context(segmo__slice context, sandbox_objection *why)
     segmo__slice fields[3];
 
     if (sandbox_is_absent(context))
-        return missing(why, "context");
-    if (!check_object(context, "context", why))
+        return sandbox_missing(why, "context");
+    if (!sandbox_check_object(context, "context", why))
         return 0;
     sandbox_fields_read(context, names, 3, fields);
     for (int i = 0; i < 3; i++)
         if (!sandbox_is_kind(fields[i], SEGMO__JSON_OBJECT))
-            return wrong(why, "TypeError", "context", "needs the objects app, os and library");
+            return sandbox_wrong(why, "TypeError", "context",
+                                 "needs the objects app, os and library");
     return 1;
 }
 
@@ -559,21 +415,21 @@ static int check_call_times(segmo__slice timestamp, sandbox_objection *why)
 
     if (!timestamp.at || sandbox_is_kind(timestamp, SEGMO__JSON_NUMBER))
         return 1;
-    if (!check_text(timestamp, "timestamp", why))
+    if (!sandbox_check_text(timestamp, "timestamp", why))
         return 0;
     if (!segmo__clock_parse_iso(sandbox_unquoted(timestamp), &unix_ms))
-        return wrong(why, "ValueError", "timestamp", "must be an ISO 8601 time");
+        return sandbox_wrong(why, "ValueError", "timestamp", "must be an ISO 8601 time");
     return 1;
 }
 
 static int check_call_ids(const segmo__slice *fields, sandbox_objection *why)
 {
     if (sandbox_is_absent(fields[CALL_USER_ID]) && sandbox_is_absent(fields[CALL_ANONYMOUS_ID]))
-        return missing(why, "user_id");
+        return sandbox_missing(why, "user_id");
     return (sandbox_is_absent(fields[CALL_USER_ID]) ||
-            check_needed_text(fields[CALL_USER_ID], "user_id", why)) &&
+            sandbox_check_needed_text(fields[CALL_USER_ID], "user_id", why)) &&
            (sandbox_is_absent(fields[CALL_ANONYMOUS_ID]) ||
-            check_needed_text(fields[CALL_ANONYMOUS_ID], "anonymous_id", why));
+            sandbox_check_needed_text(fields[CALL_ANONYMOUS_ID], "anonymous_id", why));
 }
 
 int sandbox_segment_call_take(sandbox_verdict *verdict, segmo__slice body, sandbox_objection *why)
@@ -583,20 +439,20 @@ int sandbox_segment_call_take(sandbox_verdict *verdict, segmo__slice body, sandb
     int is_track;
 
     sandbox_fields_read(body, call_names, CALL_FIELDS, fields);
-    if (!check_needed_text(fields[CALL_TYPE], "type", why))
+    if (!sandbox_check_needed_text(fields[CALL_TYPE], "type", why))
         return 0;
-    if (!is_one_of(fields[CALL_TYPE], types))
-        return wrong(why, "ValueError", "type", "must be identify or track");
-    is_track = is_one_of(fields[CALL_TYPE], types + 1);
-    if (!check_call_ids(fields, why) || !check_object(fields[CALL_TRAITS], "traits", why) ||
-        !check_object(fields[CALL_PROPERTIES], "properties", why) ||
+    if (!sandbox_is_one_of(fields[CALL_TYPE], types))
+        return sandbox_wrong(why, "ValueError", "type", "must be identify or track");
+    is_track = sandbox_is_one_of(fields[CALL_TYPE], types + 1);
+    if (!check_call_ids(fields, why) || !sandbox_check_object(fields[CALL_TRAITS], "traits", why) ||
+        !sandbox_check_object(fields[CALL_PROPERTIES], "properties", why) ||
         !check_call_context(fields[CALL_CONTEXT], why) ||
         !check_call_times(fields[CALL_TIMESTAMP], why))
         return 0;
-    if (is_track && !check_needed_text(fields[CALL_EVENT], "event", why))
+    if (is_track && !sandbox_check_needed_text(fields[CALL_EVENT], "event", why))
         return 0;
     if (!sandbox_is_bool(fields[CALL_EXISTING_ONLY]))
-        return wrong(why, "TypeError", "update_existing_only", "expected boolean");
+        return sandbox_wrong(why, "TypeError", "update_existing_only", "expected boolean");
     add_message(verdict, is_track ? SANDBOX_TRACK : SANDBOX_IDENTIFY, body,
                 fields[sandbox_is_absent(fields[CALL_USER_ID]) ? CALL_ANONYMOUS_ID : CALL_USER_ID],
                 fields[is_track ? CALL_PROPERTIES : CALL_TRAITS]);

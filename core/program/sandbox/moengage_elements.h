@@ -3,15 +3,7 @@
 #ifndef SEGMO_SANDBOX_MOENGAGE_ELEMENTS_H
 #define SEGMO_SANDBOX_MOENGAGE_ELEMENTS_H
 
-#include "base/buf.h"
-#include "verdict.h"
-
-/* Why an element is refused; all static. */
-typedef struct sandbox_objection {
-    const char *type; /* error.type of the answer */
-    const char *attribute;
-    const char *words;
-} sandbox_objection;
+#include "moengage_checks.h"
 
 /* The customer, event or device that `type` names, else SANDBOX_CALLS. */
 sandbox_call sandbox_element_type(segmo__slice element);

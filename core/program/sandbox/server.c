@@ -7,8 +7,7 @@
  */
 #include "server.h"
 
-#include "base/clock.h"
-#include "base/json.h"
+#include "answer.h"
 #include "base/mem.h"
 #include "count.h"
 #include "delays.h"
@@ -17,7 +16,6 @@
 #include <errno.h>
 #include <microhttpd.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 
 #define BODY_CEILING      (8u << 20)
 #define KEPT_BODY_MAX     (256u << 10) /* larger buffers are given back between requests */
@@ -375,102 +373,19 @@ static void decide(sandbox_server *server, sandbox_exchange *exchange,
         refuse_path(server, exchange);
 }
 
-/* ---- answering ---- */
-
-static int socket_of(struct MHD_Connection *connection)
-{
-    return MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-}
-
-/* Sends a RST now. Closing with SO_LINGER 0 would do so too, but the HTTP library says goodbye with
- * a FIN before it closes. */
-static enum MHD_Result reset_connection(struct MHD_Connection *connection)
-{
-    struct linger at_once = {.l_onoff = 1};
-    struct sockaddr nowhere = {.sa_family = AF_UNSPEC};
-    int fd = socket_of(connection);
-
-    setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-    connect(fd, &nowhere, sizeof nowhere);
-    return MHD_NO;
-}
-
-static enum MHD_Result send_cut_answer(sandbox_exchange *exchange,
-                                       struct MHD_Connection *connection)
-{
-    sandbox_verdict *verdict = &exchange->verdict;
-    segmo__buf text;
-
-    segmo__buf_init(&text, 2 * BODY_CEILING);
-    segmo__buf_addf(
-        &text,
-        "HTTP/1.1 %d Scripted\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n",
-        verdict->status, verdict->answer.len);
-    segmo__buf_add_slice(&text, segmo__buf_slice(&verdict->answer));
-    if ((size_t)exchange->cut_after < text.len)
-        text.len = (size_t)exchange->cut_after;
-    if (text.len > 0 && send(socket_of(connection), text.data, text.len, MSG_NOSIGNAL) < 0)
-        errno = 0; /* the peer was faster */
-    segmo__buf_free(&text);
-    return reset_connection(connection);
-}
-
-static void add_number(struct MHD_Response *response, const char *name, int64_t number)
-{
-    segmo__buf text;
-
-    segmo__buf_init(&text, 32);
-    segmo__buf_addf(&text, "%lld", (long long)number);
-    segmo__buf_add_char(&text, '\0');
-    MHD_add_response_header(response, name, text.data);
-    segmo__buf_free(&text);
-}
-
-static void add_headers(struct MHD_Response *response, const sandbox_verdict *verdict)
-{
-    MHD_add_response_header(response, "Content-Type", "application/json");
-    if (verdict->allow)
-        MHD_add_response_header(response, "Allow", verdict->allow);
-    if (verdict->retry_after_s >= 0) {
-        add_number(response, "Retry-After", verdict->retry_after_s);
-        add_number(response, "X-RateLimit-Reset", verdict->retry_after_s);
-    }
-    if (verdict->rate_limit >= 0) {
-        add_number(response, "x-ratelimit-limit", verdict->rate_limit);
-        add_number(response, "x-ratelimit-remaining", verdict->rate_remaining);
-        add_number(response, "x-ratelimit-reset", verdict->rate_reset_s);
-    }
-}
-
-/* The answer's bytes stay in the exchange, which outlives the response. */
-static enum MHD_Result send_answer(sandbox_exchange *exchange, struct MHD_Connection *connection)
-{
-    sandbox_verdict *verdict = &exchange->verdict;
-    struct MHD_Response *response = MHD_create_response_from_buffer(
-        verdict->answer.len, verdict->answer.data, MHD_RESPMEM_PERSISTENT);
-    enum MHD_Result queued;
-
-    if (!response)
-        return MHD_NO;
-    add_headers(response, verdict);
-    queued = MHD_queue_response(connection, (unsigned)verdict->status, response);
-    MHD_destroy_response(response);
-    return queued;
-}
+/* ---- what the HTTP library calls ---- */
 
 static enum MHD_Result finish(sandbox_exchange *exchange, struct MHD_Connection *connection)
 {
     switch (exchange->ending) {
     case ENDS_NEVER:
-        return reset_connection(connection);
+        return sandbox_answer_reset(connection);
     case ENDS_CUT:
-        return send_cut_answer(exchange, connection);
+        return sandbox_answer_cut(&exchange->verdict, exchange->cut_after, connection);
     default:
-        return send_answer(exchange, connection);
+        return sandbox_answer_whole(&exchange->verdict, connection);
     }
 }
-
-/* ---- what the HTTP library calls ---- */
 
 static enum MHD_Result take_part(sandbox_server *server, sandbox_exchange *exchange,
                                  struct MHD_Connection *connection, const char *bytes, size_t len)
@@ -481,7 +396,7 @@ static enum MHD_Result take_part(sandbox_server *server, sandbox_exchange *excha
         return MHD_YES;
     sandbox_ledger_request(server->setup.ledger, exchange->service, exchange->wire_len, 0);
     sandbox_ledger_scripted(server->setup.ledger, exchange->service, "reset_request");
-    return reset_connection(connection);
+    return sandbox_answer_reset(connection);
 }
 
 static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, const char *path,
