@@ -257,6 +257,8 @@ int segmo__option_read_file(const char *path, char **slots, segmo_error **err)
     int code = segmo__file_slurp(path, SEGMO__OPTIONS_MAX, &text, &object.len);
     int status;
 
+    if (code == -ENOMEM)
+        return segmo__fail_memory(err);
     if (code < 0)
         return segmo__fail_io(err, -code, "the configuration file", path);
     object.at = text;
