@@ -1,5 +1,6 @@
 /* HTTP: against a scripted server on real sockets. */
 #include "base/clock.h"
+#include "base/mem.h"
 #include "deliver/compress.h"
 #include "deliver/http.h"
 #include "scripted_server.h"
@@ -821,6 +822,44 @@ static void a_forked_child_closes_the_sockets_and_the_parent_goes_on(void **stat
     scripted_server_stop(server);
 }
 
+#ifdef SEGMO_FAULTS
+/* One request, with the `nth` allocation of ours failing. */
+static int request_without_memory(const scripted_server *server, long nth)
+{
+    segmo__http_options options = usual_options();
+    segmo__http_request request = request_to(server);
+    segmo__http *http = NULL;
+    int status;
+
+    request.retry_count = 1;
+    segmo__mem_fail(nth, 0);
+    status = segmo__http_open(&http, &options, NULL);
+    if (status == SEGMO_OK)
+        status = segmo__http_start(http, &request, NULL);
+    if (status == SEGMO_OK)
+        assert_int_equal(next_answer(http).status, 200);
+    segmo__mem_fail(-1, 0);
+    segmo__http_close(http, 0);
+    return status;
+}
+
+static void without_memory_a_request_is_refused_and_nothing_is_lost(void **state)
+{
+    scripted_server *server = scripted_server_start(all_ok, COUNT(all_ok));
+    int refused = 0;
+
+    (void)state;
+    for (long nth = 0; nth < 8; nth++) {
+        int status = request_without_memory(server, nth);
+
+        assert_true(status == SEGMO_OK || status == SEGMO_ERR_MEMORY);
+        refused += status == SEGMO_ERR_MEMORY;
+    }
+    assert_in_range(refused, 4, 7); /* the client, a text, the transfer, a header */
+    scripted_server_stop(server);
+}
+#endif
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -851,6 +890,9 @@ int main(void)
         cmocka_unit_test(closing_with_requests_in_flight_leaves_nothing_behind),
         cmocka_unit_test(another_thread_ends_a_wait_or_the_next_one),
         cmocka_unit_test(a_forked_child_closes_the_sockets_and_the_parent_goes_on),
+#ifdef SEGMO_FAULTS
+        cmocka_unit_test(without_memory_a_request_is_refused_and_nothing_is_lost),
+#endif
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

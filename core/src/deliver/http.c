@@ -3,7 +3,9 @@
  * Easy handles are kept and used again, their options set once. What libcurl gets wrong or leaves
  * open is done here: Retry-After is parsed by ourselves (CURLINFO_RETRY_AFTER of a past date is
  * negative), sockets are known so that a forked child can close them without calling libcurl, and a
- * host that failed several times is looked up and connected to anew. */
+ * host that failed several times is looked up and connected to anew.
+ *
+ * SIGPIPE is never raised: libcurl sends with MSG_NOSIGNAL, for TLS too. */
 #include "deliver/http.h"
 
 #include "base/clock.h"
