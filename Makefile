@@ -58,6 +58,8 @@ BENCH_SRC   := $(filter-out tests/bench/bench.c,$(wildcard tests/bench/*.c))
 CORE_OBJ    := $(CORE_SRC:%.c=$(B)/%.o)
 PROGRAM_OBJ := $(PROGRAM_SRC:%.c=$(B)/%.o)
 UNIT_BIN    := $(UNIT_SRC:tests/%.c=$(B)/%)
+HOST_SRC    := $(wildcard tests/integration/*.c)
+HOST_BIN    := $(HOST_SRC:tests/%.c=$(B)/%)
 BENCH_BIN   := $(BENCH_SRC:tests/%.c=$(B)/%)
 
 # ---- what you call ---------------------------------------------------------------------------
@@ -81,7 +83,7 @@ run: ## build, then carry 10,000 events through a sandbox of Segment and MoEngag
 
 test: ## everything a change must pass: unit tests with their vectors, integration (under 10 minutes)
 	$(PACKAGES) build run test
-	@$(MAKE) products
+	@$(MAKE) products host-programs
 	@$(MAKE) CONFIG=test test-programs
 	$(SUITE) unit:test pytest:release
 
@@ -97,15 +99,15 @@ vectors: ## of the unit tests, those that read case files from tests/vectors
 
 integration: ## the tests of the built program and library alone
 	$(PACKAGES) build test
-	@$(MAKE) products
+	@$(MAKE) products host-programs
 	$(SUITE) pytest:$(CONFIG)
 
 check: ## the suite under sanitizers and valgrind, lint, generated files, ABI (long)
 	$(PACKAGES) build run test check
-	@$(MAKE) products
+	@$(MAKE) products host-programs
 	@$(MAKE) CONFIG=test test-programs
-	@$(MAKE) CONFIG=asan products test-programs
-	@$(MAKE) CONFIG=tsan products test-programs
+	@$(MAKE) CONFIG=asan products host-programs test-programs
+	@$(MAKE) CONFIG=tsan products host-programs test-programs
 	$(SUITE) make:lint make:check-generated make:abi unit:asan pytest:asan \
 	    unit:tsan pytest:tsan valgrind:test
 
@@ -163,10 +165,11 @@ clean: ## remove everything that was built
 
 TEST_CONFIG := $(if $(filter release,$(CONFIG)),test,$(CONFIG))
 
-.PHONY: products test-programs bench-programs always
+.PHONY: products test-programs host-programs bench-programs always
 products: $(B)/libsegmo.so.1 $(B)/libsegmo.a $(if $(PROGRAM_SRC),$(B)/segmo)
 test-programs: $(UNIT_BIN)
 bench-programs: $(BENCH_BIN)
+host-programs: $(HOST_BIN)
 
 # One word and one name for each step; V=1 shows the commands instead.
 say = $(if $(V),,@printf '  %-5s%s\n' $(1) $(2);)
@@ -195,6 +198,10 @@ $(B)/segmo: $(PROGRAM_OBJ) $(B)/libsegmo.a
 $(B)/unit/%: $(B)/tests/unit/%.o $(UNIT_HELP:%.c=$(B)/%.o) $(B)/libsegmo.a
 	@mkdir -p $(@D)
 	$(call say,ld,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka $(LIBS) -lz
+
+$(B)/integration/%: $(B)/tests/integration/%.o $(B)/libsegmo.a
+	@mkdir -p $(@D)
+	$(call say,ld,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 $(B)/bench/%: $(B)/tests/bench/%.o $(B)/tests/bench/bench.o $(B)/libsegmo.a
 	@mkdir -p $(@D)
