@@ -9,15 +9,13 @@
 #include "deliver/http.h"
 
 #include "base/clock.h"
-#include "base/id.h"
 #include "base/mem.h"
+#include "deliver/answer_head.h"
+#include "deliver/http_url.h"
 
-#include <arpa/inet.h>
 #include <curl/curl.h>
-#include <netinet/in.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -27,14 +25,7 @@
 #define FAILURES_UNTIL_FRESH 3
 #define HOST_SLOTS           64
 #define SOCKETS_PER_TRANSFER 4 /* two address families at a time, and closing ones */
-#define HEADER_VALUE_MAX     64
-#define EPOCH_FROM           1000000
 #define NO_SOCKET            (-1)
-
-typedef struct header_value {
-    char text[HEADER_VALUE_MAX];
-    size_t len;
-} header_value;
 
 typedef struct transfer {
     struct transfer *next; /* in `idle` or `active` */
@@ -42,13 +33,10 @@ typedef struct transfer {
     CURL *easy;
     struct curl_slist *headers;
     segmo__buf body;
-    int head_is_whole; /* the empty line behind the headers came; libcurl does not insist on it */
     int body_is_cut;
     int loopback_only;   /* plain http: only addresses of this machine may be connected to */
     int address_refused; /* ... and another one was about to be */
-    header_value retry_after;
-    header_value rate_reset;
-    header_value date;
+    segmo__answer_head head;
     uint8_t *failures; /* of its host */
     void *tag;
     char error[CURL_ERROR_SIZE];
@@ -67,166 +55,6 @@ struct segmo__http {
     atomic_int sockets[]; /* read by a forked child */
 };
 
-/* ---- values of headers ---- */
-
-static segmo__slice trim(segmo__slice text)
-{
-    while (text.len > 0 && strchr(" \t\r\n", text.at[0])) {
-        text.at++;
-        text.len--;
-    }
-    while (text.len > 0 && strchr(" \t\r\n", text.at[text.len - 1]))
-        text.len--;
-    return text;
-}
-
-/* Digits alone, saturating at `most`; -1 for anything else. */
-static int64_t parse_count(segmo__slice text, int64_t most)
-{
-    int64_t count = 0;
-
-    if (text.len == 0)
-        return -1;
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.at[i] < '0' || text.at[i] > '9')
-            return -1;
-        count = count * 10 + (text.at[i] - '0');
-        if (count > most)
-            count = most;
-    }
-    return count;
-}
-
-static int64_t clamp(int64_t value, int64_t most)
-{
-    if (value < 0)
-        return 0;
-    return value < most ? value : most;
-}
-
-int64_t segmo__http_retry_after(segmo__slice value, int64_t date_ms, int64_t now_ms)
-{
-    int64_t seconds, at_ms;
-
-    value = trim(value);
-    seconds = parse_count(value, SEGMO__HTTP_RETRY_AFTER_MAX / 1000);
-    if (seconds >= 0)
-        return seconds * 1000;
-    if (!segmo__clock_parse_http_date(value, &at_ms))
-        return -1;
-    return clamp(at_ms - (date_ms > 0 ? date_ms : now_ms), SEGMO__HTTP_RETRY_AFTER_MAX);
-}
-
-int64_t segmo__http_rate_reset(segmo__slice value, int64_t now_ms)
-{
-    int64_t seconds = parse_count(trim(value), INT64_MAX / 10000);
-
-    if (seconds < 0)
-        return -1;
-    if (seconds < EPOCH_FROM)
-        return clamp(seconds * 1000, SEGMO__HTTP_RESET_MAX);
-    return clamp(seconds * 1000 - now_ms, SEGMO__HTTP_RESET_MAX);
-}
-
-static segmo__slice value_slice(const header_value *value)
-{
-    return (segmo__slice){value->text, value->len};
-}
-
-/* ---- URLs ---- */
-
-static int has_control(const char *text)
-{
-    for (; *text; text++)
-        if ((unsigned char)*text <= ' ' || *text == 0x7F)
-            return 1;
-    return 0;
-}
-
-static int is_loopback_v4(struct in_addr address)
-{
-    return ntohl(address.s_addr) >> 24 == 127;
-}
-
-static int is_loopback_address(const struct sockaddr *address)
-{
-    if (address->sa_family == AF_INET)
-        return is_loopback_v4(((const struct sockaddr_in *)(const void *)address)->sin_addr);
-    return address->sa_family == AF_INET6 &&
-           IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)(const void *)address)->sin6_addr);
-}
-
-static int is_loopback_host(const char *host)
-{
-    struct in_addr v4;
-
-    if (strcasecmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0)
-        return 1;
-    return inet_pton(AF_INET, host, &v4) == 1 && is_loopback_v4(v4);
-}
-
-/* What a URL says, read by libcurl's own parser so that no second opinion is possible. */
-typedef struct url_parts {
-    int is_https;
-    int is_loopback;
-    uint64_t authority; /* hash of scheme, host and port */
-} url_parts;
-
-static int refuse_url(segmo_error **err, const char *why)
-{
-    return segmo__fail(err, SEGMO_ERR_OPTION, NULL, "the URL %s", why);
-}
-
-static uint64_t hash_text(const char *text, uint64_t seed)
-{
-    return segmo__id_hash(text, strlen(text), seed);
-}
-
-static int judge_parts(url_parts *parts, const char *scheme, const char *host, const char *port,
-                       const char *user, int allow_plain_http, segmo_error **err)
-{
-    parts->is_https = strcasecmp(scheme, "https") == 0;
-    parts->is_loopback = is_loopback_host(host);
-    parts->authority = hash_text(port, hash_text(host, (uint64_t)parts->is_https));
-    if (!parts->is_https && strcasecmp(scheme, "http") != 0)
-        return refuse_url(err, "must begin with https:// (or http:// for this machine)");
-    if (user)
-        return refuse_url(err, "must not hold a user or password: set them as options");
-    if (!parts->is_https && !parts->is_loopback && !allow_plain_http)
-        return refuse_url(err, "is plain http:// to another machine: use https://, or allow plain "
-                               "http where the network is trusted");
-    return SEGMO_OK;
-}
-
-static int read_url(url_parts *parts, const char *url, int allow_plain_http, segmo_error **err)
-{
-    CURLU *handle;
-    char *scheme = NULL, *host = NULL, *port = NULL, *user = NULL;
-    int status;
-
-    if (has_control(url))
-        return refuse_url(err, "holds white space, a line break or a control character");
-    handle = curl_url();
-    if (!handle)
-        return segmo__fail_memory(err);
-    if (curl_url_set(handle, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME) ||
-        curl_url_get(handle, CURLUPART_SCHEME, &scheme, 0) ||
-        curl_url_get(handle, CURLUPART_HOST, &host, 0)) {
-        status = refuse_url(err, "cannot be read: write https://host/path");
-        goto done;
-    }
-    curl_url_get(handle, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT);
-    curl_url_get(handle, CURLUPART_USER, &user, 0);
-    status = judge_parts(parts, scheme, host, port ? port : "", user, allow_plain_http, err);
-done:
-    curl_free(scheme);
-    curl_free(host);
-    curl_free(port);
-    curl_free(user);
-    curl_url_cleanup(handle);
-    return status;
-}
-
 /* ---- libcurl's callbacks ---- */
 
 static int note_socket(segmo__http *http, int was, int is)
@@ -244,7 +72,7 @@ static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_so
     int fd;
 
     (void)purpose;
-    of->address_refused = of->loopback_only && !is_loopback_address(&address->addr);
+    of->address_refused = of->loopback_only && !segmo__http_url_is_loopback_address(&address->addr);
     if (of->address_refused)
         return CURL_SOCKET_BAD;
     fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
@@ -273,39 +101,12 @@ static size_t take_body(char *bytes, size_t one, size_t len, void *arg)
     return of->body_is_cut ? 0 : len; /* 0 ends the transfer: nobody may feed us for ever */
 }
 
-static void forget_head(transfer *of)
-{
-    of->head_is_whole = 0;
-    of->retry_after.len = of->rate_reset.len = of->date.len = 0;
-}
-
-static void keep_if_named(header_value *out, segmo__slice line, const char *name)
-{
-    size_t name_len = strlen(name);
-    segmo__slice value;
-
-    if (line.len <= name_len || line.at[name_len] != ':' ||
-        strncasecmp(line.at, name, name_len) != 0)
-        return;
-    value = trim((segmo__slice){line.at + name_len + 1, line.len - name_len - 1});
-    out->len = 0;
-    if (value.len <= sizeof out->text)
-        memcpy(out->text, value.at, out->len = value.len);
-}
-
-/* Called once a line; a status line begins a new answer (after 100 Continue). */
 static size_t take_header(char *bytes, size_t one, size_t len, void *arg)
 {
     transfer *of = arg;
-    segmo__slice line = {bytes, len};
 
     (void)one;
-    if (len >= 5 && memcmp(bytes, "HTTP/", 5) == 0)
-        forget_head(of);
-    of->head_is_whole = len <= 2 && bytes[len - 1] == '\n';
-    keep_if_named(&of->retry_after, line, "retry-after");
-    keep_if_named(&of->rate_reset, line, "x-ratelimit-reset");
-    keep_if_named(&of->date, line, "date");
+    segmo__answer_head_line(&of->head, (segmo__slice){bytes, len});
     return len;
 }
 
@@ -468,14 +269,15 @@ static int check_headers(const segmo__http_request *request, segmo_error **err)
 }
 
 /* The environment's proxy is for other machines. */
-static const char *proxy_for(const segmo__http_options *options, const url_parts *parts)
+static const char *proxy_for(const segmo__http_options *options, const segmo__http_url *parts)
 {
     if (!options->proxy && parts->is_loopback)
         return "";
     return options->proxy;
 }
 
-static int set_request(transfer *of, const segmo__http_request *request, const url_parts *parts)
+static int set_request(transfer *of, const segmo__http_request *request,
+                       const segmo__http_url *parts)
 {
     const segmo__http_options *options = &of->http->options;
     int fresh = *of->failures >= FAILURES_UNTIL_FRESH;
@@ -498,14 +300,14 @@ static void forget_last_request(transfer *of)
     of->body_is_cut = of->address_refused = 0;
     of->error[0] = '\0';
     segmo__buf_clear(&of->body);
-    forget_head(of);
+    segmo__answer_head_clear(&of->head);
 }
 
 int segmo__http_start(segmo__http *http, const segmo__http_request *request, segmo_error **err)
 {
-    url_parts parts;
+    segmo__http_url parts;
     transfer *of;
-    int status = read_url(&parts, request->url, http->options.allow_plain_http, err);
+    int status = segmo__http_url_read(&parts, request->url, http->options.allow_plain_http, err);
 
     if (status == SEGMO_OK)
         status = check_headers(request, err);
@@ -562,15 +364,13 @@ static const char *words_for(const transfer *of, CURLcode code)
     return of->error[0] ? of->error : curl_easy_strerror(code);
 }
 
-static void read_headers(const transfer *of, segmo__http_answer *answer)
+static void read_head(const transfer *of, segmo__http_answer *answer)
 {
     int64_t now_ms = segmo__clock_wall_ms();
 
-    if (!segmo__clock_parse_http_date(value_slice(&of->date), &answer->server_date_ms))
-        answer->server_date_ms = 0;
-    answer->retry_after_ms =
-        segmo__http_retry_after(value_slice(&of->retry_after), answer->server_date_ms, now_ms);
-    answer->reset_ms = segmo__http_rate_reset(value_slice(&of->rate_reset), now_ms);
+    answer->server_date_ms = segmo__answer_head_date_ms(&of->head);
+    answer->retry_after_ms = segmo__answer_head_retry_after_ms(&of->head, now_ms);
+    answer->reset_ms = segmo__answer_head_rate_reset_ms(&of->head, now_ms);
 }
 
 static void count_failure(transfer *of, int failed)
@@ -583,7 +383,7 @@ static void count_failure(transfer *of, int failed)
 
 static void fill_answer(transfer *of, CURLcode code, segmo__http_answer *answer)
 {
-    int answered = (code == CURLE_OK || of->body_is_cut) && of->head_is_whole;
+    int answered = (code == CURLE_OK || of->body_is_cut) && of->head.whole;
     curl_off_t latency_us = 0;
     long status = 0;
 
@@ -600,7 +400,7 @@ static void fill_answer(transfer *of, CURLcode code, segmo__http_answer *answer)
     curl_easy_getinfo(of->easy, CURLINFO_RESPONSE_CODE, &status);
     answer->status = (int)status;
     answer->body = segmo__buf_slice(&of->body);
-    read_headers(of, answer);
+    read_head(of, answer);
 }
 
 int segmo__http_next(segmo__http *http, segmo__http_answer *answer)
@@ -636,9 +436,9 @@ static void init_curl(void)
 
 int segmo__http_check_url(const char *url, int allow_plain_http, segmo_error **err)
 {
-    url_parts parts;
+    segmo__http_url parts;
 
-    return read_url(&parts, url, allow_plain_http, err);
+    return segmo__http_url_read(&parts, url, allow_plain_http, err);
 }
 
 static int copy_text(const char **to, const char *from)

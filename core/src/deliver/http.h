@@ -11,10 +11,8 @@
 
 #include <stdint.h>
 
-#define SEGMO__HTTP_HEADERS_MAX     6
-#define SEGMO__HTTP_ANSWER_MAX      65536    /* bytes of an answer's body that are read */
-#define SEGMO__HTTP_RETRY_AFTER_MAX 86400000 /* ms */
-#define SEGMO__HTTP_RESET_MAX       60000    /* ms; the limits' window is a minute */
+#define SEGMO__HTTP_HEADERS_MAX 6
+#define SEGMO__HTTP_ANSWER_MAX  65536 /* bytes of an answer's body that are read */
 
 typedef struct segmo__http segmo__http;
 
@@ -47,8 +45,8 @@ typedef struct segmo__http_answer {
     const char *error;      /* without an answer: words; "" otherwise; lives like `body` */
     int config_error;       /* without an answer: certificate, CA file, URL, proxy password: the
                                settings may be wrong. A host name that is not found is an outage. */
-    int64_t retry_after_ms; /* -1: none; as segmo__http_retry_after() */
-    int64_t reset_ms;       /* -1: none; as segmo__http_rate_reset() */
+    int64_t retry_after_ms; /* -1: none; as segmo__answer_retry_after() */
+    int64_t reset_ms;       /* -1: none; as segmo__answer_rate_reset() */
     segmo__slice body;      /* the first SEGMO__HTTP_ANSWER_MAX bytes; valid until the next call */
     int64_t latency_us;
     int64_t server_date_ms; /* 0: none */
@@ -75,13 +73,5 @@ int segmo__http_next(segmo__http *http, segmo__http_answer *answer); /* 1 while 
 void segmo__http_wake(segmo__http *http); /* any thread: ends a wait, or the next one */
 /* Gives up every transfer; their outcome is unknown. */
 void segmo__http_abort(segmo__http *http);
-
-/* Milliseconds that a Retry-After asks for: seconds or an HTTP date (a past one is 0), at most
- * SEGMO__HTTP_RETRY_AFTER_MAX; -1 for anything else. `date_ms`: the answer's Date, by which a date
- * is measured, 0 if none. */
-int64_t segmo__http_retry_after(segmo__slice value, int64_t date_ms, int64_t now_ms);
-/* Milliseconds to x-ratelimit-reset: below 1,000,000 seconds to go, else an epoch in seconds; at
- * most SEGMO__HTTP_RESET_MAX; -1 for anything else. */
-int64_t segmo__http_rate_reset(segmo__slice value, int64_t now_ms);
 
 #endif
