@@ -1,4 +1,4 @@
-/* The one file that includes libcurl.
+/* Connections, by libcurl.
  *
  * Easy handles are kept and used again, their options set once. What libcurl gets wrong or leaves
  * open is done here: Retry-After is parsed by ourselves (CURLINFO_RETRY_AFTER of a past date is
@@ -19,13 +19,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define CONNECTION_LIFETIME_S                                                                      \
-    3600L /* certificates and addresses are checked again at least hourly */
-#define DNS_CACHE_S          60L
-#define FAILURES_UNTIL_FRESH 3
-#define HOST_SLOTS           64
-#define SOCKETS_PER_TRANSFER 4 /* two address families at a time, and closing ones */
-#define NO_SOCKET            (-1)
+#define CONNECTION_LIFETIME_S 3600L /* then certificate and address are checked again */
+#define DNS_CACHE_S           60L
+#define FAILURES_UNTIL_FRESH  3
+#define HOST_SLOTS            64
+#define SOCKETS_PER_TRANSFER  4 /* two address families at a time, and closing ones */
+#define NO_SOCKET             (-1)
 
 typedef struct transfer {
     struct transfer *next; /* in `idle` or `active` */
@@ -57,12 +56,12 @@ struct segmo__http {
 
 /* ---- libcurl's callbacks ---- */
 
-static int note_socket(segmo__http *http, int was, int is)
+/* One that finds no slot stays open in a forked child, which is harmless. */
+static void note_socket(segmo__http *http, int was, int is)
 {
     for (uint32_t i = 0; i < http->socket_slots; i++)
         if (atomic_compare_exchange_strong(&http->sockets[i], &(int){was}, is))
-            return 1;
-    return 0;
+            return;
 }
 
 /* The address is judged here, where it is known: a name may resolve to anything. */
