@@ -1,82 +1,7 @@
 /* Reading checked text: walks that find where a value ends without looking at what it says. */
 #include "base/json.h"
 
-#include "base/json_bytes.h"
-
-/* ---- where things end ---- */
-
-/* From behind the opening quote to the closing one. */
-static inline const char *string_end(const char *at, const char *end)
-{
-    for (;;) {
-#ifdef __SSE2__
-        for (; end - at >= 16; at += 16) {
-            __m128i bytes = _mm_loadu_si128((const __m128i *)at);
-            __m128i odd = _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')),
-                                       _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\')));
-            int mask = _mm_movemask_epi8(odd);
-
-            if (mask) {
-                at += __builtin_ctz((unsigned)mask);
-                break;
-            }
-        }
-#endif
-        while (at < end && *at != '"' && *at != '\\')
-            at++;
-        if (at >= end || *at == '"')
-            return at;
-        at += 2;
-    }
-}
-
-/* The next quote or bracket of either kind. */
-static inline const char *next_mark(const char *at, const char *end)
-{
-#ifdef __SSE2__
-    for (; end - at >= 16; at += 16) {
-        __m128i bytes = _mm_loadu_si128((const __m128i *)at);
-        /* with bit 5 set, [ and ] become { and } */
-        __m128i folded = _mm_or_si128(bytes, _mm_set1_epi8(0x20));
-        __m128i marks = _mm_or_si128(_mm_cmpeq_epi8(folded, _mm_set1_epi8('{')),
-                                     _mm_cmpeq_epi8(folded, _mm_set1_epi8('}')));
-        int mask =
-            _mm_movemask_epi8(_mm_or_si128(marks, _mm_cmpeq_epi8(bytes, _mm_set1_epi8('"'))));
-
-        if (mask)
-            return at + __builtin_ctz((unsigned)mask);
-    }
-#endif
-    while (at < end && *at != '"' && (*at | 0x20) != '{' && (*at | 0x20) != '}')
-        at++;
-    return at;
-}
-
-/* From behind the opening bracket to behind the one that closes it. */
-static const char *container_end(const char *at, const char *end)
-{
-    for (int depth = 1; depth > 0; at++) {
-        at = next_mark(at, end);
-        if (at >= end)
-            return end;
-        if (*at == '"')
-            at = string_end(at + 1, end);
-        else
-            depth += (*at | 0x20) == '{' ? 1 : -1;
-    }
-    return at;
-}
-
-static inline const char *value_end(const char *at, const char *end)
-{
-    if (*at == '"')
-        return string_end(at + 1, end) + 1;
-    if (*at == '{' || *at == '[')
-        return container_end(at + 1, end);
-    while (at < end && *at != ',' && *at != '}' && *at != ']' && !segmo__json_is_space(*at))
-        at++;
-    return at;
-}
+#include "base/json_cursor.h"
 
 /* ---- walking ---- */
 
@@ -92,22 +17,7 @@ segmo__slice segmo__json_trim(segmo__slice text)
 
 segmo__json_kind segmo__json_kind_of(segmo__slice value)
 {
-    switch (value.len > 0 ? *value.at : 'n') {
-    case '{':
-        return SEGMO__JSON_OBJECT;
-    case '[':
-        return SEGMO__JSON_ARRAY;
-    case '"':
-        return SEGMO__JSON_STRING;
-    case 't':
-        return SEGMO__JSON_TRUE;
-    case 'f':
-        return SEGMO__JSON_FALSE;
-    case 'n':
-        return SEGMO__JSON_NULL;
-    default:
-        return SEGMO__JSON_NUMBER;
-    }
+    return segmo__json_kind_at(value.len > 0 ? *value.at : 'n');
 }
 
 void segmo__json_walk_begin(segmo__json_walk *walk, segmo__slice container)
@@ -132,12 +42,12 @@ int segmo__json_next(segmo__json_walk *walk, segmo__slice *key, segmo__slice *va
     if (at >= end)
         return 0;
     if (walk->is_object) {
-        close = string_end(at + 1, end);
+        close = segmo__json_string_end(at + 1, end);
         *key = (segmo__slice){at + 1, (size_t)(close - at - 1)};
         at = segmo__json_skip_space(close + 1, end);
         at = segmo__json_skip_space(at + 1, end); /* behind the colon */
     }
-    walk->at = value_end(at, end);
+    walk->at = segmo__json_value_end(at, end);
     *value = (segmo__slice){at, (size_t)(walk->at - at)};
     return 1;
 }

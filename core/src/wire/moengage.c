@@ -6,6 +6,12 @@
 #include "model/user_id.h"
 #include "wire/attributes.h"
 
+#define LITERAL(text)                                                                              \
+    {                                                                                              \
+        text, sizeof text - 1                                                                      \
+    }
+#define LEAD(text) (segmo__slice) LITERAL(text)
+
 /* The few members of `context` that MoEngage has a place for; absent: length 0. */
 struct context {
     segmo__slice app_version, os_name, os_version, library_name, library_version, timezone;
@@ -73,14 +79,12 @@ static void read_context(struct context *context, segmo__slice object)
          {"advertisingId", &context->advertising_id}, {"adTrackingEnabled", &context->ad_tracking});
 }
 
-static int is_ignoring_case(segmo__slice value, const char *small)
+static int is_ignoring_case(segmo__slice value, segmo__slice small)
 {
-    size_t len = strlen(small);
-
-    if (value.len != len)
+    if (value.len != small.len)
         return 0;
-    for (size_t i = 0; i < len; i++)
-        if (segmo__ascii_lower(value.at[i]) != small[i])
+    for (size_t i = 0; i < small.len; i++)
+        if (segmo__ascii_lower(value.at[i]) != small.at[i])
             return 0;
     return 1;
 }
@@ -89,10 +93,11 @@ static int is_ignoring_case(segmo__slice value, const char *small)
 static const char *platform_named(segmo__slice name)
 {
     static const struct {
-        const char *name;
+        segmo__slice name;
         const char *platform;
-    } platforms[] = {{"\"android\"", "ANDROID"}, {"\"ios\"", "iOS"},  {"\"ipados\"", "iOS"},
-                     {"\"watchos\"", "iOS"},     {"\"tvos\"", "iOS"}, {"\"analytics.js\"", "web"}};
+    } platforms[] = {{LITERAL("\"android\""), "ANDROID"}, {LITERAL("\"ios\""), "iOS"},
+                     {LITERAL("\"ipados\""), "iOS"},      {LITERAL("\"watchos\""), "iOS"},
+                     {LITERAL("\"tvos\""), "iOS"},        {LITERAL("\"analytics.js\""), "web"}};
 
     for (size_t i = 0; i < sizeof platforms / sizeof platforms[0]; i++)
         if (is_ignoring_case(name, platforms[i].name))
@@ -133,11 +138,11 @@ static void put_as_string(segmo__buf *out, segmo__slice value)
 }
 
 /* `lead` is everything up to the value, for example ,"device_id": */
-static void put_text_member(segmo__buf *out, const char *lead, segmo__slice value)
+static void put_text_member(segmo__buf *out, segmo__slice lead, segmo__slice value)
 {
     if (!is_text(value))
         return;
-    segmo__buf_add_str(out, lead);
+    segmo__buf_add_slice(out, lead);
     put_as_string(out, value);
 }
 
@@ -303,7 +308,7 @@ static void put_event(struct job *job)
 
     segmo__buf_add_lit(out, "{\"type\":\"event\",\"customer_id\":");
     put_as_string(out, part(job, SEGMO__PART_USER_ID));
-    put_text_member(out, ",\"device_id\":", job->context.device_id);
+    put_text_member(out, LEAD(",\"device_id\":"), job->context.device_id);
     segmo__buf_add_lit(out, ",\"actions\":[{\"action\":");
     put_event_name(job);
     segmo__buf_add_lit(out, ",\"attributes\":");
@@ -312,7 +317,7 @@ static void put_event(struct job *job)
         segmo__buf_add_lit(out, ",\"platform\":");
         segmo__json_put_text(out, platform);
     }
-    put_text_member(out, ",\"app_version\":", job->context.app_version);
+    put_text_member(out, LEAD(",\"app_version\":"), job->context.app_version);
     put_time(job);
     if (job->settings->real_time)
         segmo__buf_add_lit(out, ",\"real_time_action\":\"true\"");
@@ -346,15 +351,15 @@ static void put_device(struct job *job)
         return;
     segmo__buf_add_lit(out, ",{\"type\":\"device\",\"customer_id\":");
     put_as_string(out, part(job, SEGMO__PART_USER_ID));
-    put_text_member(out, ",\"device_id\":", context->device_id);
+    put_text_member(out, LEAD(",\"device_id\":"), context->device_id);
     segmo__buf_add_lit(out, ",\"attributes\":{\"platform\":");
     segmo__json_put_text(out, platform);
-    put_text_member(out, ",\"push_id\":", context->device_token);
-    put_text_member(out, ",\"model\":", context->device_model);
-    put_text_member(out, ",\"app_version\":", context->app_version);
-    put_text_member(out, ",\"os_version\":", context->os_version);
+    put_text_member(out, LEAD(",\"push_id\":"), context->device_token);
+    put_text_member(out, LEAD(",\"model\":"), context->device_model);
+    put_text_member(out, LEAD(",\"app_version\":"), context->app_version);
+    put_text_member(out, LEAD(",\"os_version\":"), context->os_version);
     if (strcmp(platform, "ANDROID") == 0 && !segmo__slice_is(context->ad_tracking, "false"))
-        put_text_member(out, ",\"moe_gaid\":", context->advertising_id);
+        put_text_member(out, LEAD(",\"moe_gaid\":"), context->advertising_id);
     segmo__buf_add_lit(out, "}}");
     job->element->users++;
 }
@@ -415,19 +420,19 @@ static void put_context(struct job *job)
     segmo__buf *out = job->out;
 
     segmo__buf_add_lit(out, ",\"context\":{\"app\":{");
-    put_text_member(out, "\"version\":", job->context.app_version);
+    put_text_member(out, LEAD("\"version\":"), job->context.app_version);
     segmo__buf_add_lit(out, "},\"os\":{");
-    put_text_member(out, "\"name\":", job->context.os_name);
+    put_text_member(out, LEAD("\"name\":"), job->context.os_name);
     segmo__buf_add_lit(out, "},\"library\":{");
-    put_text_member(out, "\"version\":", job->context.library_version);
+    put_text_member(out, LEAD("\"version\":"), job->context.library_version);
     segmo__buf_add_lit(out, "}}");
 }
 
 /* An id that may be null, which only identify carries on. */
-static void put_id_member(struct job *job, const char *lead, segmo__slice id, int may_be_null)
+static void put_id_member(struct job *job, segmo__slice lead, segmo__slice id, int may_be_null)
 {
     if (may_be_null && id.len > 0 && segmo__json_kind_of(id) == SEGMO__JSON_NULL) {
-        segmo__buf_add_str(job->out, lead);
+        segmo__buf_add_slice(job->out, lead);
         segmo__buf_add_lit(job->out, "null");
     } else {
         put_text_member(job->out, lead, id);
@@ -444,13 +449,13 @@ static void put_identify_body(struct job *job)
     segmo__buf *out = job->out;
 
     segmo__buf_add_lit(out, "{\"type\":\"identify\"");
-    put_id_member(job, ",\"user_id\":", part(job, SEGMO__PART_USER_ID), 1);
+    put_id_member(job, LEAD(",\"user_id\":"), part(job, SEGMO__PART_USER_ID), 1);
     if (is_object(part(job, SEGMO__PART_TRAITS)) || job->rules.extra_name) {
         segmo__buf_add_lit(out, ",\"traits\":");
         put_attributes(job, SEGMO__PART_TRAITS);
     }
     put_context(job);
-    put_id_member(job, ",\"anonymous_id\":", part(job, SEGMO__PART_ANONYMOUS_ID), 1);
+    put_id_member(job, LEAD(",\"anonymous_id\":"), part(job, SEGMO__PART_ANONYMOUS_ID), 1);
     job->element->users = 1;
 }
 
@@ -459,8 +464,8 @@ static void put_track_body(struct job *job)
     segmo__buf *out = job->out;
 
     segmo__buf_add_lit(out, "{\"type\":\"track\"");
-    put_id_member(job, ",\"user_id\":", part(job, SEGMO__PART_USER_ID), 0);
-    put_id_member(job, ",\"anonymous_id\":", part(job, SEGMO__PART_ANONYMOUS_ID), 0);
+    put_id_member(job, LEAD(",\"user_id\":"), part(job, SEGMO__PART_USER_ID), 0);
+    put_id_member(job, LEAD(",\"anonymous_id\":"), part(job, SEGMO__PART_ANONYMOUS_ID), 0);
     segmo__buf_add_lit(out, ",\"event\":");
     put_event_name(job);
     put_context(job);

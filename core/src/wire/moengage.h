@@ -1,4 +1,5 @@
-/* A message in MoEngage's words: Data API elements (customer, event, device, merge) or the Segment-shaped body.
+/* A message in MoEngage's words: Data API elements (customer, event, device, merge) or the
+ * Segment-shaped body.
  *
  * One pass over the stored spans; values are copied byte for byte, names by the naming rules.
  */
@@ -14,35 +15,40 @@
 #define SEGMO__MOENGAGE_SINGLE_MAX 128000
 #define SEGMO__MOENGAGE_ENVELOPE   64 /* most bytes that begin and end add around the elements */
 
-/* Where elements of a batch may go. Elements of one endpoint may share a request; of different ones may not. */
+/* Where elements of a batch may go. Elements of one endpoint may share a request; of different ones
+ * may not. */
 typedef enum segmo__moengage_endpoint {
-    SEGMO__MOENGAGE_TRANSITION, /* customer, event and device elements; alone in a batch they use their single path */
+    SEGMO__MOENGAGE_TRANSITION, /* customer, event and device elements; alone in a batch they use
+                                   their single path */
     SEGMO__MOENGAGE_MERGE,
-    SEGMO__MOENGAGE_SEGMENT     /* one message per request */
+    SEGMO__MOENGAGE_SEGMENT /* one message per request */
 } segmo__moengage_endpoint;
 
 typedef struct segmo__moengage_element {
     segmo__moengage_endpoint endpoint;
     uint8_t users;  /* how many user (and device) elements: counted by the users rate limit */
     uint8_t events; /* how many event elements */
-    const char *skip; /* static reason when nothing is sent after all ("refused_user_id", ...), else NULL */
+    const char *
+        skip; /* static reason when nothing is sent after all ("refused_user_id", ...), else NULL */
 } segmo__moengage_element;
 
-/* Appends what MoEngage shall receive for a message that was routed there: one element, or two separated by a
- * comma (an identify with a device). With `skip` set nothing is appended. Problems that MoEngage would cut or
- * drop in silence go to `note` (may be NULL). Fails with SEGMO_ERR_INVALID when the message can never be taken
- * (over the body limit; the field says where): a dead letter. */
+/* Appends what MoEngage shall receive for a message that was routed there: one element, or two
+ * separated by a comma (an identify with a device). With `skip` set nothing is appended. Problems
+ * that MoEngage would cut or drop in silence go to `note` (may be NULL). Fails with
+ * SEGMO_ERR_INVALID when the message can never be taken (over the body limit; the field says
+ * where): a dead letter. */
 int segmo__moengage_transform(segmo__buf *out, segmo__moengage_element *element,
                               const segmo__source *source, const segmo__message *message,
                               int64_t now_ms, segmo__note_fn note, void *ctx, segmo_error **err);
 
-/* The request around elements. `single` names the type of the only element ("customer", "event", "device") or is
- * NULL for several; for MERGE and SEGMENT it is ignored. */
+/* The request around elements. `single` names the type of the only element ("customer", "event",
+ * "device") or is NULL for several; for MERGE and SEGMENT it is ignored. */
 void segmo__moengage_path(segmo__buf *url, const segmo__source *source,
                           segmo__moengage_endpoint endpoint, const char *single);
 void segmo__moengage_begin(segmo__buf *body, segmo__moengage_endpoint endpoint, const char *single);
 void segmo__moengage_end(segmo__buf *body, segmo__moengage_endpoint endpoint, const char *single);
-/* "customer", "event" or "device" when `elements` is exactly one element of that type, else NULL. */
+/* "customer", "event" or "device" when `elements` is exactly one element of that type, else NULL.
+ */
 const char *segmo__moengage_single(segmo__slice elements);
 
 #endif

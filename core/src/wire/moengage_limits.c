@@ -169,7 +169,7 @@ static int is_any_of(segmo__slice text, const char *const *list)
     return 0;
 }
 
-static int starts_with(segmo__slice text, const char *prefix)
+static inline int starts_with(segmo__slice text, const char *prefix)
 {
     size_t len = strlen(prefix);
 
@@ -246,12 +246,16 @@ size_t segmo__moengage_cut(segmo__slice text, size_t max)
     return text.len - rest.len;
 }
 
+void segmo__moengage_check_characters(segmo__remarks *remarks, segmo__slice name, segmo__slice spot)
+{
+    if (name.len > 0 && (name.at[0] == '$' || memchr(name.at, '.', name.len)))
+        segmo__remark_on(remarks, SEGMO__REMARK_NAME_CHARACTERS, spot);
+}
+
 size_t segmo__moengage_check_name(segmo__remarks *remarks, segmo__slice name, segmo__slice spot)
 {
     size_t cut = segmo__moengage_cut(name, SEGMO__MOENGAGE_NAME_MAX);
 
-    if (name.len > 0 && (name.at[0] == '$' || memchr(name.at, '.', name.len)))
-        segmo__remark_on(remarks, SEGMO__REMARK_NAME_CHARACTERS, spot);
     if (cut == name.len)
         return name.len;
     segmo__remark_on(remarks, SEGMO__REMARK_NAME_TOO_LONG, spot);

@@ -44,6 +44,13 @@ static size_t good_prefix(segmo__slice key, int *splits_upper)
     return at;
 }
 
+int segmo__is_snake_case(segmo__slice key)
+{
+    int splits_upper;
+
+    return good_prefix(key, &splits_upper) == key.len;
+}
+
 /* Copies one word: capitals and digits in lower case, then small letters and digits. */
 static size_t copy_word(char **to, segmo__slice key, size_t at)
 {

@@ -4,7 +4,12 @@
 
 #include "base/buf.h"
 
-/* Appends the snake_case form of a decoded key; may append nothing ("日本語"). ASCII only, byte by byte. */
+/* 1 when either conversion leaves the key alone, by a quick look: words of small letters and
+ * digits, each parted by one underscore. */
+int segmo__is_snake_case(segmo__slice key);
+
+/* Appends the snake_case form of a decoded key; may append nothing ("日本語"). ASCII only, byte by
+ * byte. */
 void segmo__snake_case(segmo__buf *out, segmo__slice key);     /* go-snakecase rules (default) */
 void segmo__snake_case_tsc(segmo__buf *out, segmo__slice key); /* to-snake-case 1.0.0 rules */
 

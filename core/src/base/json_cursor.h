@@ -1,0 +1,152 @@
+/* Reading checked text in one pass, inlined where speed matters. A walk (json.h) hands out whole
+ * values, so it has to find the end of a container that is then read once more; a cursor steps into
+ * it instead. */
+#ifndef SEGMO_BASE_JSON_CURSOR_H
+#define SEGMO_BASE_JSON_CURSOR_H
+
+#include "base/json.h"
+#include "base/json_bytes.h"
+
+/* ---- where things end ---- */
+
+/* From behind the opening quote to the closing one. */
+static inline const char *segmo__json_string_end(const char *at, const char *end)
+{
+    for (;;) {
+#ifdef __SSE2__
+        for (; end - at >= 16; at += 16) {
+            __m128i bytes = _mm_loadu_si128((const __m128i *)at);
+            __m128i odd = _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')),
+                                       _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\')));
+            int mask = _mm_movemask_epi8(odd);
+
+            if (mask) {
+                at += __builtin_ctz((unsigned)mask);
+                break;
+            }
+        }
+#endif
+        while (at < end && *at != '"' && *at != '\\')
+            at++;
+        if (at >= end || *at == '"')
+            return at;
+        at += 2;
+    }
+}
+
+/* The next quote or bracket of either kind. */
+static inline const char *segmo__json_next_mark(const char *at, const char *end)
+{
+#ifdef __SSE2__
+    for (; end - at >= 16; at += 16) {
+        __m128i bytes = _mm_loadu_si128((const __m128i *)at);
+        /* with bit 5 set, [ and ] become { and } */
+        __m128i folded = _mm_or_si128(bytes, _mm_set1_epi8(0x20));
+        __m128i marks = _mm_or_si128(_mm_cmpeq_epi8(folded, _mm_set1_epi8('{')),
+                                     _mm_cmpeq_epi8(folded, _mm_set1_epi8('}')));
+        int mask =
+            _mm_movemask_epi8(_mm_or_si128(marks, _mm_cmpeq_epi8(bytes, _mm_set1_epi8('"'))));
+
+        if (mask)
+            return at + __builtin_ctz((unsigned)mask);
+    }
+#endif
+    while (at < end && *at != '"' && (*at | 0x20) != '{' && (*at | 0x20) != '}')
+        at++;
+    return at;
+}
+
+/* From behind the opening bracket to behind the one that closes it. */
+static inline const char *segmo__json_container_end(const char *at, const char *end)
+{
+    for (int depth = 1; depth > 0; at++) {
+        at = segmo__json_next_mark(at, end);
+        if (at >= end)
+            return end;
+        if (*at == '"')
+            at = segmo__json_string_end(at + 1, end);
+        else
+            depth += (*at | 0x20) == '{' ? 1 : -1;
+    }
+    return at;
+}
+
+static inline const char *segmo__json_value_end(const char *at, const char *end)
+{
+    if (*at == '"')
+        return segmo__json_string_end(at + 1, end) + 1;
+    if (*at == '{' || *at == '[')
+        return segmo__json_container_end(at + 1, end);
+    while (at < end && *at != ',' && *at != '}' && *at != ']' && !segmo__json_is_space(*at))
+        at++;
+    return at;
+}
+
+/* ---- the cursor ---- */
+
+typedef struct segmo__json_cursor {
+    const char *at;
+    const char *end; /* of the text, at least behind the container that is read */
+} segmo__json_cursor;
+
+/* Behind the opening bracket of the container at the cursor. */
+static inline void segmo__json_enter(segmo__json_cursor *cursor)
+{
+    cursor->at++;
+}
+
+/* To the start of the next value of the container that was entered, past the value before it;
+ * `*key` as in segmo__json_next(). 0 behind the last one: the cursor then stands behind the closing
+ * bracket. */
+static inline int segmo__json_advance(segmo__json_cursor *cursor, int in_object, segmo__slice *key)
+{
+    const char *at = segmo__json_skip_space(cursor->at, cursor->end), *close;
+
+    if (*at == ',')
+        at = segmo__json_skip_space(at + 1, cursor->end);
+    if (*at == '}' || *at == ']') {
+        cursor->at = at + 1;
+        return 0;
+    }
+    *key = (segmo__slice){at, 0};
+    if (in_object) {
+        close = segmo__json_string_end(at + 1, cursor->end);
+        *key = (segmo__slice){at + 1, (size_t)(close - at - 1)};
+        at = segmo__json_skip_space(close + 1, cursor->end);
+        at = segmo__json_skip_space(at + 1, cursor->end); /* behind the colon */
+    }
+    cursor->at = at;
+    return 1;
+}
+
+/* What a value that starts with this byte is. */
+static inline segmo__json_kind segmo__json_kind_at(char first)
+{
+    switch (first) {
+    case '{':
+        return SEGMO__JSON_OBJECT;
+    case '[':
+        return SEGMO__JSON_ARRAY;
+    case '"':
+        return SEGMO__JSON_STRING;
+    case 't':
+        return SEGMO__JSON_TRUE;
+    case 'f':
+        return SEGMO__JSON_FALSE;
+    case 'n':
+        return SEGMO__JSON_NULL;
+    default:
+        return SEGMO__JSON_NUMBER;
+    }
+}
+
+/* The whole value at the cursor, which moves behind it. */
+static inline segmo__slice segmo__json_take(segmo__json_cursor *cursor)
+{
+    const char *at = cursor->at;
+
+    cursor->at = segmo__json_value_end(at, cursor->end);
+    return (segmo__slice){at, (size_t)(cursor->at - at)};
+}
+
+#endif
