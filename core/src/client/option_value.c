@@ -113,14 +113,17 @@ static int check_number(const segmo__option *opt, segmo__slice value, const char
 static int add_json(segmo__buf *out, segmo__slice value, const char *field, segmo_error **err)
 {
     segmo_error *cause = NULL;
-    int status = SEGMO_OK;
+    int status = segmo__json_check(value, &cause);
 
-    if (segmo__json_check(value, &cause) != SEGMO_OK)
+    if (status == SEGMO_ERR_MEMORY)
+        segmo__fail_memory(err);
+    else if (status != SEGMO_OK)
         status = segmo__fail(err, SEGMO_ERR_OPTION, field, "%s is not the JSON it must be: %s",
                              field, segmo_error_message(cause));
+    else
+        status = segmo__option_add_sources(out, segmo__json_trim(value), err);
     segmo_error_free(cause);
-    return status == SEGMO_OK ? segmo__option_add_sources(out, segmo__json_trim(value), err)
-                              : status;
+    return status;
 }
 
 /* Checks a value and appends it in its one spelling. `field` is how the error names the option. */

@@ -15,7 +15,7 @@
 #include <stdio.h>
 
 #define FIELD_MAX 160
-#define VALUE_MAX 8192
+#define VALUE_MAX (1u << 20)
 
 /* The arena: strings that live as long as the snapshot, chained. */
 typedef struct kept {
@@ -68,6 +68,7 @@ static const char *own(builder *b, const char *name)
         return NULL;
     segmo__buf_clear(&b->scratch);
     value = segmo__json_text(value, &b->scratch);
+    b->no_memory |= b->scratch.failed;
     return keep(b, value.at, value.len);
 }
 
@@ -347,7 +348,7 @@ static int read_source(builder *b, segmo__source *source)
     if (status == SEGMO_OK)
         status = read_extras(b, moengage);
     mark_test(b, moengage);
-    return status == SEGMO_OK && b->no_memory ? segmo__fail_memory(b->err) : status;
+    return b->no_memory ? segmo__fail_memory(b->err) : status;
 }
 
 /* ---- all sources -------------------------------------------------------------------------- */
