@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from harness import PROGRAM, ROOT, Background, Sandbox
+from harness import ENVIRONMENT, PROGRAM, ROOT, Background, Sandbox
 
 sys.path.insert(0, str(ROOT / "tests" / "events"))
 
@@ -57,7 +57,7 @@ def segmo():
     Its output is in .stdout and .stderr, its exit code in .returncode."""
     def run(*arguments, stdin="", env=None, patience_s=60):
         return subprocess.run([PROGRAM, *map(str, arguments)], input=stdin, capture_output=True, text=True,
-                              env=dict(os.environ, **(env or {})), timeout=patience_s)
+                              env=dict(ENVIRONMENT, **(env or {})), timeout=patience_s)
     return run
 
 

@@ -17,6 +17,8 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = os.path.abspath(os.environ.get("SEGMO_PROGRAM", ROOT / "build" / "release" / "segmo"))
+# Options of whoever runs the tests, and the tests' own variables, are no part of what is tested.
+ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("SEGMO_")}
 READY = re.compile(r"segmo sandbox: (http://\S+)")
 PATIENCE_S = 20  # until something that must happen counts as not happening
 
@@ -88,7 +90,7 @@ class Background(Process):
         self._err = directory / ("stderr-%d" % Background._count)
         with open(self._out, "wb") as out, open(self._err, "wb") as err:
             super().__init__([PROGRAM, *map(str, arguments)], stdin=subprocess.PIPE, stdout=out, stderr=err,
-                             env=dict(os.environ, **env))
+                             env=dict(ENVIRONMENT, **env))
 
     @property
     def stdout(self):
