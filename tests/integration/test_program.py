@@ -1,7 +1,5 @@
 """The program: what each command takes, prints and answers, with the right exit code for every ending."""
 import json
-import os
-import pathlib
 import random
 import signal
 import socket
@@ -9,7 +7,7 @@ import time
 
 import pytest
 
-from conftest import ROOT, wait_until
+from harness import ROOT, wait_until
 
 DONE, REFUSED, USAGE, INPUT, TIMEOUT, INTERRUPTED = 0, 1, 2, 3, 4, 130
 COMMANDS = ["send", "import", "transform", "explain", "dead", "stats", "sandbox", "doctor", "config", "e2e",
