@@ -25,11 +25,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
+#include <time.h>
 
 #define LINE_MAX_BYTES  (LINES_PIECE + 256)
 #define READ_REPORTS_AT 1023 /* lines between looks at the reports and the terminal, less one */
 #define ROOM_SLICE_MS   200
+#define ROOM_NAP_MS     5
 
 struct import {
     const struct args *args;
@@ -49,7 +50,8 @@ struct import {
     struct refusals refusals;
     uint64_t accepted;
     uint64_t blank;
-    uint64_t found; /* already in the spool when resumed */
+    uint64_t found;        /* already in the spool when resumed */
+    int64_t full_since_ms; /* 0: the spool has room */
     int64_t started_ms;
     int64_t reading_ms; /* how long reading and accepting took */
 };
@@ -104,33 +106,38 @@ static int look_up(struct import *import, segmo__slice message, int *found)
                                                                                : say_error(error);
 }
 
-/* The spool is full: waits for what is delivered to make room. */
+static int has_waited_enough(const struct import *import)
+{
+    return import->timeout_ms > 0 &&
+           segmo__clock_mono_ms() - import->full_since_ms >= (int64_t)import->timeout_ms;
+}
+
+/* The spool is full: waits for what is delivered to make room, a slice at a time. */
 static int wait_for_room(struct import *import, segmo_error *full)
 {
+    const struct timespec nap = {0, ROOM_NAP_MS * 1000000L};
     struct delivery delivery = {.client = import->client};
-    int64_t started_ms = segmo__clock_mono_ms();
+    int code = EXIT_DONE;
 
-    for (;;) {
-        int status = segmo_client_wait_room(import->client, ROOM_SLICE_MS, NULL);
-
-        delivery_read_reports(&delivery);
-        progress_show(&import->progress, import->lines.offset, import->accepted);
-        if (status == SEGMO_OK) {
-            segmo_error_free(full);
-            return EXIT_DONE;
-        }
-        if (interrupted())
-            break;
-        if (delivery_is_stuck(import->client) ||
-            (import->timeout_ms > 0 &&
-             segmo__clock_mono_ms() - started_ms >= (int64_t)import->timeout_ms)) {
-            progress_end(&import->progress);
-            say_error(full);
-            return status == SEGMO_ERR_TIMEOUT ? EXIT_TIMEOUT : EXIT_REFUSED;
-        }
+    if (import->full_since_ms == 0)
+        import->full_since_ms = segmo__clock_mono_ms();
+    if (segmo_client_wait_room(import->client, ROOM_SLICE_MS, NULL) == SEGMO_OK)
+        nanosleep(&nap, NULL); /* room, though perhaps too little for the next message */
+    delivery_read_reports(&delivery);
+    progress_show(&import->progress, import->lines.offset, import->accepted);
+    if (interrupted())
+        code = EXIT_INTERRUPTED;
+    else if (has_waited_enough(import))
+        code = EXIT_TIMEOUT;
+    else if (delivery_is_stuck(import->client) || !setup_is_on(import->config, "delivery.enabled"))
+        code = EXIT_REFUSED; /* nothing will ever make room */
+    if (code == EXIT_DONE) {
+        segmo_error_free(full);
+        return EXIT_DONE;
     }
-    segmo_error_free(full);
-    return EXIT_INTERRUPTED;
+    progress_end(&import->progress);
+    say_error(full);
+    return code;
 }
 
 static int accept_message(struct import *import, segmo__slice message)
@@ -144,6 +151,7 @@ static int accept_message(struct import *import, segmo__slice message)
             status = segmo_client_sync(import->client, UINT32_MAX, &error);
         if (status == SEGMO_OK) {
             import->accepted++;
+            import->full_since_ms = 0;
             return EXIT_DONE;
         }
         if (status == SEGMO_ERR_FULL) {
@@ -166,8 +174,8 @@ static int try_message(struct import *import, segmo__slice message)
     segmo_error *error = NULL;
     char *answer = NULL;
     size_t len;
-    int status = segmo_client_explain(import->client, import->source, message.at, message.len,
-                                      &answer, &len, &error);
+    int status = segmo_explain(import->config, import->source, message.at, message.len, &answer,
+                               &len, &error);
 
     segmo_free(answer);
     if (status == SEGMO_OK) {
@@ -389,20 +397,6 @@ static int open_state(struct import *import)
     return code;
 }
 
-static int open_client(struct import *import)
-{
-    int code = EXIT_DONE;
-
-    if (import->dry_run) {
-        code = setup_option(import->config, "spool.memory_only", "true");
-        if (code == EXIT_DONE)
-            code = setup_option(import->config, "delivery.enabled", "false");
-    }
-    if (code == EXIT_DONE)
-        code = setup_client(&import->client, import->config);
-    return code;
-}
-
 /* Nothing to read, but what a killed run left in the spool is still to be waited for. */
 static int read_input(struct import *import)
 {
@@ -427,8 +421,8 @@ static int import_all(struct import *import)
     if (code == EXIT_DONE)
         code = refusals_open(&import->refusals, args_value(import->args, "errors"),
                              import->has_state && import->state.resumed);
-    if (code == EXIT_DONE)
-        code = open_client(import);
+    if (code == EXIT_DONE && !import->dry_run)
+        code = setup_client(&import->client, import->config);
     if (code != EXIT_DONE)
         return code;
     import->started_ms = segmo__clock_mono_ms();

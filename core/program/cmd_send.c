@@ -199,15 +199,20 @@ static void note_report(void *ctx, int kind, const segmo__json *report)
             segmo__json_string(segmo__json_get(report, "message")));
 }
 
-/* What has no report of its own was skipped, or waits. */
-static void fill_silent(struct outcome *outcome, int all_settled)
+/* What has no report of its own was skipped, or waits; a destination that is not set up has no
+ * outcome. */
+static void fill_silent(struct outcome *outcome, segmo_client *client)
 {
+    struct counts now[DESTINATIONS];
+
+    if (!delivery_counts(client, now, NULL))
+        return;
     for (int i = 0; i < DESTINATIONS; i++) {
         if (outcome->words[i].len > 0)
             continue;
         if (outcome->skipped[i][0])
             segmo__buf_addf(&outcome->words[i], "skipped: %s", outcome->skipped[i]);
-        else if (!all_settled)
+        else if (now[i].pending > 0)
             segmo__buf_add_lit(&outcome->words[i], "pending");
     }
 }
@@ -262,7 +267,7 @@ static int deliver(segmo_client *client, const struct args *args, const segmo__b
                              &error) < SEGMO_OK)
         return say_error(error);
     code = delivery_wait(&delivery);
-    fill_silent(outcome, code == EXIT_DONE);
+    fill_silent(outcome, client);
     if (args_has(args, "json"))
         print_outcome_json(outcome);
     else

@@ -514,14 +514,18 @@ def test_a_full_spool_makes_the_import_wait_for_room(segmo, options, sandbox, tm
     assert sandbox.stats("segment")["unique"] == 4000
 
 
-def test_a_spool_that_stays_full_ends_the_import_in_time_and_it_can_go_on(segmo, options, offline, sandbox,
-                                                                           tmp_path):
+@pytest.mark.parametrize("timeout, delivers, code", [("300", "true", TIMEOUT), ("0", "false", REFUSED)])
+def test_a_spool_that_stays_full_ends_the_import_and_it_can_go_on(segmo, options, sandbox, tmp_path, timeout,
+                                                                   delivers, code):
+    sandbox.script({"status": 503})
     messages = [track(n, context={"filler": "x" * 900}) for n in range(2000)]
     path = write_lines(tmp_path / "events.ndjson", messages)
-    ran = segmo("import", path, "--timeout-ms", "300", "--json", "--set", "spool.max_bytes=1MiB", *offline)
-    assert ran.returncode == TIMEOUT
+    ran = segmo("import", path, "--timeout-ms", timeout, "--json", *options, "--set", "spool.max_bytes=1MiB",
+                "--set", "delivery.enabled=%s" % delivers)
+    assert ran.returncode == code
     assert "spool.max_bytes" in ran.stderr
     assert 0 < json.loads(ran.stdout)["accepted"] < 2000
+    sandbox.script()
     assert segmo("import", path, *options).returncode == DONE
     assert sandbox.stats("segment")["unique"] == 2000
 
