@@ -82,7 +82,7 @@ def test_the_list_of_commands_names_each_one(segmo):
 
 def test_the_reference_page_is_what_the_program_prints(segmo):
     page = (ROOT / "docs" / "reference" / "program.md").read_text(encoding="utf-8")
-    assert segmo("help", "--markdown").stdout == page, "segmo help --markdown > docs/reference/program.md"
+    assert segmo("help", "--markdown").stdout.rstrip() in page, "run `make generated`"
 
 
 def test_no_command_at_all_is_a_usage_error(segmo):
