@@ -33,8 +33,9 @@ static int is_address_char(char c)
 
 static int good_port(const char *port, size_t len)
 {
-    return len > 0 && len <= 5 && strspn(port, "0123456789") >= len && atol(port) > 0 &&
-           atol(port) < 65536;
+    unsigned long number = strtoul(port, NULL, 10);
+
+    return len > 0 && len <= 5 && strspn(port, "0123456789") >= len && number > 0 && number < 65536;
 }
 
 /* name, name:port or [address]:port, up to the first slash */
