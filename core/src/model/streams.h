@@ -15,9 +15,10 @@ typedef struct segmo__streams_rules {
 
 /* What became of one event of the payload. */
 typedef enum segmo__streams_result {
-    SEGMO__STREAMS_MESSAGE,  /* `message` is a track or identify message, ready for completion */
-    SEGMO__STREAMS_SKIPPED,  /* left out on purpose: `reason` */
-    SEGMO__STREAMS_REJECTED  /* cannot be read: `reason`, `field` is a JSON pointer into the payload */
+    SEGMO__STREAMS_MESSAGE, /* `message` is a track or identify message, ready for completion */
+    SEGMO__STREAMS_SKIPPED, /* left out on purpose: `reason` */
+    SEGMO__STREAMS_REJECTED /* cannot be read: `reason`, `field` is a JSON pointer into the payload
+                             */
 } segmo__streams_result;
 
 typedef struct segmo__streams_item {
@@ -28,9 +29,10 @@ typedef struct segmo__streams_item {
     const char *field;
 } segmo__streams_item;
 
-/* Reads a payload and calls `each` once per message made and once per event that made none, in order (a
- * derived identify comes last, once per uid). A non-zero answer stops and is returned. `err` is of the payload
- * itself: SEGMO_ERR_JSON, or SEGMO_ERR_INVALID when there is no `events` array. */
+/* Reads a payload and calls `each` once per message made and once per event that made none, in
+ * order (a derived identify comes last, once per uid). A non-zero answer stops and is returned.
+ * `err` is of the payload itself: SEGMO_ERR_JSON, or SEGMO_ERR_INVALID when there is no `events`
+ * array. */
 int segmo__streams_each(segmo__slice payload, const segmo__streams_rules *rules,
                         int (*each)(void *ctx, const segmo__streams_item *item), void *ctx,
                         segmo_error **err);

@@ -4,8 +4,8 @@
 
 #include "base/buf.h"
 
-/* 1 for an id that MoEngage would refuse: a place-holder such as "null" or "guest", compared after trimming and
- * without case, or one of fewer than two characters. `decoded` is the id's text. */
+/* 1 for an id that MoEngage would refuse: a place-holder such as "null" or "guest", compared after
+ * trimming and without case, or one of fewer than two characters. `decoded` is the id's text. */
 int segmo__user_id_refused(segmo__slice decoded);
 
 #endif

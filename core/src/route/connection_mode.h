@@ -5,13 +5,15 @@
 #include "base/error.h"
 #include "model/destination.h"
 
-/* The effective mode and static words that say why. Fails with SEGMO_ERR_OPTION (field connection_mode) for a
- * combination that is a configuration error, such as a server source in device mode. */
+/* The effective mode and static words that say why. Fails with SEGMO_ERR_OPTION (field
+ * connection_mode) for a combination that is a configuration error, such as a server source in
+ * device mode. */
 int segmo__connection_mode(segmo__source_type type, segmo__mode_setting setting, int bundled,
                            segmo__moengage_kind kind, segmo__mode *mode, const char **reason,
                            segmo_error **err);
 
-/* What a mode can and cannot do for MoEngage, for explain and the docs: a table ended by a NULL name. */
+/* What a mode can and cannot do for MoEngage, for explain and the docs: a table ended by a NULL
+ * name. */
 typedef struct segmo__capability {
     const char *name;
     const char *device;
