@@ -34,42 +34,8 @@ static inline const char *segmo__json_string_end(const char *at, const char *end
     }
 }
 
-/* The next quote or bracket of either kind. */
-static inline const char *segmo__json_next_mark(const char *at, const char *end)
-{
-#ifdef __SSE2__
-    for (; end - at >= 16; at += 16) {
-        __m128i bytes = _mm_loadu_si128((const __m128i *)at);
-        /* with bit 5 set, [ and ] become { and } */
-        __m128i folded = _mm_or_si128(bytes, _mm_set1_epi8(0x20));
-        __m128i marks = _mm_or_si128(_mm_cmpeq_epi8(folded, _mm_set1_epi8('{')),
-                                     _mm_cmpeq_epi8(folded, _mm_set1_epi8('}')));
-        int mask =
-            _mm_movemask_epi8(_mm_or_si128(marks, _mm_cmpeq_epi8(bytes, _mm_set1_epi8('"'))));
-
-        if (mask)
-            return at + __builtin_ctz((unsigned)mask);
-    }
-#endif
-    while (at < end && *at != '"' && (*at | 0x20) != '{' && (*at | 0x20) != '}')
-        at++;
-    return at;
-}
-
 /* From behind the opening bracket to behind the one that closes it. */
-static inline const char *segmo__json_container_end(const char *at, const char *end)
-{
-    for (int depth = 1; depth > 0; at++) {
-        at = segmo__json_next_mark(at, end);
-        if (at >= end)
-            return end;
-        if (*at == '"')
-            at = segmo__json_string_end(at + 1, end);
-        else
-            depth += (*at | 0x20) == '{' ? 1 : -1;
-    }
-    return at;
-}
+const char *segmo__json_container_end(const char *at, const char *end);
 
 static inline const char *segmo__json_value_end(const char *at, const char *end)
 {

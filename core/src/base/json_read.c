@@ -3,6 +3,130 @@
 
 #include "base/json_cursor.h"
 
+/* ---- where containers end ---- */
+
+/* The next quote or bracket of either kind. */
+static inline const char *next_mark(const char *at, const char *end)
+{
+#ifdef __SSE2__
+    for (; end - at >= 16; at += 16) {
+        __m128i bytes = _mm_loadu_si128((const __m128i *)at);
+        /* with bit 5 set, [ and ] become { and } */
+        __m128i folded = _mm_or_si128(bytes, _mm_set1_epi8(0x20));
+        __m128i marks = _mm_or_si128(_mm_cmpeq_epi8(folded, _mm_set1_epi8('{')),
+                                     _mm_cmpeq_epi8(folded, _mm_set1_epi8('}')));
+        int mask =
+            _mm_movemask_epi8(_mm_or_si128(marks, _mm_cmpeq_epi8(bytes, _mm_set1_epi8('"'))));
+
+        if (mask)
+            return at + __builtin_ctz((unsigned)mask);
+    }
+#endif
+    while (at < end && *at != '"' && (*at | 0x20) != '{' && (*at | 0x20) != '}')
+        at++;
+    return at;
+}
+
+#ifdef __SSE2__
+/* What stands where in 64 bytes; bit n is byte n. */
+typedef struct json_block {
+    uint64_t quotes, backslashes, opening, closing;
+} json_block;
+
+static inline json_block read_block(const char *at)
+{
+    json_block block = {0};
+
+    for (int i = 0; i < 4; i++) {
+        __m128i bytes = _mm_loadu_si128((const __m128i *)(at + 16 * i));
+        /* with bit 5 set, [ and ] become { and } */
+        __m128i folded = _mm_or_si128(bytes, _mm_set1_epi8(0x20));
+
+#define WHERE(vector, byte)                                                                        \
+    ((uint64_t)(unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(vector, _mm_set1_epi8(byte))) << 16 * i)
+        block.quotes |= WHERE(bytes, '"');
+        block.backslashes |= WHERE(bytes, '\\');
+        block.opening |= WHERE(folded, '{');
+        block.closing |= WHERE(folded, '}');
+#undef WHERE
+    }
+    return block;
+}
+
+/* The bytes that a backslash takes the meaning from; `*carry` is 1 when the last byte of the block
+ * before was such a backslash. */
+static inline uint64_t escaped_bytes(uint64_t backslashes, uint64_t *carry)
+{
+    uint64_t escaped = *carry;
+
+    *carry = 0;
+    for (backslashes &= ~escaped; backslashes; backslashes &= backslashes - 1) {
+        uint64_t next = (backslashes & -backslashes) << 1;
+
+        escaped |= next;
+        backslashes &= ~next;
+        *carry = next == 0;
+    }
+    return escaped;
+}
+
+/* From each quote to before the next one: bit n is the parity of the bits up to n. */
+static inline uint64_t between_quotes(uint64_t quotes)
+{
+    for (int shift = 1; shift < 64; shift *= 2)
+        quotes ^= quotes << shift;
+    return quotes;
+}
+
+/* Takes whole blocks. Answers 1 and the end, or 0 and a place outside strings to go on from. */
+static int skip_blocks(const char **at, const char *end, int *depth)
+{
+    uint64_t inside = 0, carry = 0; /* `inside`: all bits set when a block begins in a string */
+    int open = *depth;
+
+    for (const char *here = *at; end - here >= 64; here += 64) {
+        json_block block = read_block(here);
+        uint64_t quotes = block.quotes & ~escaped_bytes(block.backslashes, &carry);
+        uint64_t strings = between_quotes(quotes) ^ inside;
+        uint64_t brackets = (block.opening | block.closing) & ~strings;
+
+        for (; brackets; brackets &= brackets - 1) {
+            open += block.opening & brackets & -brackets ? 1 : -1;
+            if (open == 0) {
+                *at = here + __builtin_ctzll(brackets) + 1;
+                return 1;
+            }
+        }
+        inside = (uint64_t)((int64_t)strings >> 63);
+        if (!inside) {
+            *at = here + 64;
+            *depth = open;
+        }
+    }
+    return 0;
+}
+#endif
+
+const char *segmo__json_container_end(const char *at, const char *end)
+{
+    int depth = 1;
+
+#ifdef __SSE2__
+    if (skip_blocks(&at, end, &depth))
+        return at;
+#endif
+    for (; depth > 0; at++) {
+        at = next_mark(at, end);
+        if (at >= end)
+            return end;
+        if (*at == '"')
+            at = segmo__json_string_end(at + 1, end);
+        else
+            depth += (*at | 0x20) == '{' ? 1 : -1;
+    }
+    return at;
+}
+
 /* ---- walking ---- */
 
 segmo__slice segmo__json_trim(segmo__slice text)
