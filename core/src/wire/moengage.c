@@ -428,17 +428,6 @@ static void put_context(struct job *job)
     segmo__buf_add_lit(out, "}}");
 }
 
-/* An id that may be null, which only identify carries on. */
-static void put_id_member(struct job *job, segmo__slice lead, segmo__slice id, int may_be_null)
-{
-    if (may_be_null && id.len > 0 && segmo__json_kind_of(id) == SEGMO__JSON_NULL) {
-        segmo__buf_add_slice(job->out, lead);
-        segmo__buf_add_lit(job->out, "null");
-    } else {
-        put_text_member(job->out, lead, id);
-    }
-}
-
 static int is_object(segmo__slice value)
 {
     return value.len > 0 && segmo__json_kind_of(value) == SEGMO__JSON_OBJECT;
@@ -449,13 +438,13 @@ static void put_identify_body(struct job *job)
     segmo__buf *out = job->out;
 
     segmo__buf_add_lit(out, "{\"type\":\"identify\"");
-    put_id_member(job, LEAD(",\"user_id\":"), part(job, SEGMO__PART_USER_ID), 1);
+    put_text_member(out, LEAD(",\"user_id\":"), part(job, SEGMO__PART_USER_ID));
     if (is_object(part(job, SEGMO__PART_TRAITS)) || job->rules.extra_name) {
         segmo__buf_add_lit(out, ",\"traits\":");
         put_attributes(job, SEGMO__PART_TRAITS);
     }
     put_context(job);
-    put_id_member(job, LEAD(",\"anonymous_id\":"), part(job, SEGMO__PART_ANONYMOUS_ID), 1);
+    put_text_member(out, LEAD(",\"anonymous_id\":"), part(job, SEGMO__PART_ANONYMOUS_ID));
     job->element->users = 1;
 }
 
@@ -464,8 +453,8 @@ static void put_track_body(struct job *job)
     segmo__buf *out = job->out;
 
     segmo__buf_add_lit(out, "{\"type\":\"track\"");
-    put_id_member(job, LEAD(",\"user_id\":"), part(job, SEGMO__PART_USER_ID), 0);
-    put_id_member(job, LEAD(",\"anonymous_id\":"), part(job, SEGMO__PART_ANONYMOUS_ID), 0);
+    put_text_member(out, LEAD(",\"user_id\":"), part(job, SEGMO__PART_USER_ID));
+    put_text_member(out, LEAD(",\"anonymous_id\":"), part(job, SEGMO__PART_ANONYMOUS_ID));
     segmo__buf_add_lit(out, ",\"event\":");
     put_event_name(job);
     put_context(job);
