@@ -129,17 +129,28 @@ def pytest(config):
     """Python's own output is shown as it comes; the counts come from its XML report."""
     report = ROOT / "build" / config / "pytest.xml"
     report.parent.mkdir(parents=True, exist_ok=True)
-    report.unlink(missing_ok=True)
+    for old in [report, *sanitizer_logs(report.parent)]:
+        old.unlink(missing_ok=True)
     command = [sys.executable, "-m", "pytest", "-q", "--tb=short", f"--junitxml={report}",
                "-o", f"cache_dir={report.parent}/pytest_cache", "tests"]
-    environment = {**os.environ, "SEGMO_BUILD": str(report.parent), "SEGMO_PROGRAM": str(report.parent / "segmo"),
+    sanitizers = dict.fromkeys(("ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"),
+                               f"log_path={report.parent}/sanitizer")
+    environment = {**os.environ, **sanitizers, "SEGMO_BUILD": str(report.parent), "SEGMO_PROGRAM": str(report.parent / "segmo"),
                    "PYTHONDONTWRITEBYTECODE": "1"}
     code = subprocess.run(command, cwd=ROOT, env=environment).returncode
     count = count_junit(report) if report.exists() else Count()
+    for log in sanitizer_logs(report.parent):
+        print(f"{log.name}:\n{log.read_text(errors='replace')[:4000]}")
+        count.failed += 1
     if code != 0 and count.failed == 0:
         count.failed = 1
     print(f"{f'{config}/pytest':<40} {count}", flush=True)
     return count
+
+
+def sanitizer_logs(directory):
+    """What a sanitizer found in a program that a test started, and perhaps killed before it could tell."""
+    return sorted(directory.glob("sanitizer.*"))
 
 
 def count_junit(report):

@@ -73,6 +73,15 @@ static void a_forked_child_does_not_repeat_its_parents_ids(void **state)
     close(ends[1]);
 }
 
+static void where_the_kernel_gives_no_random_bytes_ids_differ_all_the_same(void **state)
+{
+    segmo__id_without_kernel(1);
+    an_uuid_is_of_version_4(state);
+    ten_thousand_uuids_differ(state);
+    a_forked_child_does_not_repeat_its_parents_ids(state);
+    segmo__id_without_kernel(0);
+}
+
 /* Vectors of the reference implementation (xxHash). */
 static void hashes_are_those_of_xxh64(void **state)
 {
@@ -171,6 +180,7 @@ int main(void)
         cmocka_unit_test(an_uuid_is_of_version_4),
         cmocka_unit_test(ten_thousand_uuids_differ),
         cmocka_unit_test(a_forked_child_does_not_repeat_its_parents_ids),
+        cmocka_unit_test(where_the_kernel_gives_no_random_bytes_ids_differ_all_the_same),
         cmocka_unit_test(hashes_are_those_of_xxh64),
         cmocka_unit_test(hashes_take_length_and_seed_into_account),
         cmocka_unit_test(checksums_are_those_of_crc32c),

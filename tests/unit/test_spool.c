@@ -160,7 +160,7 @@ static unsigned find_files(const char *at, char *last)
         } else if (strstr(entry->d_name, ".seg")) {
             count++;
             if (last)
-                strcpy(last, path);
+                memcpy(last, path, strlen(path) + 1);
         }
     }
     if (open_dir)

@@ -5,8 +5,10 @@
 #include "base/thread.h"
 
 #include <errno.h>
-#include <stdlib.h>
+#include <stdatomic.h>
 #include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
 
 /* ---- random ---- */
 
@@ -19,19 +21,57 @@ static _Thread_local struct {
         generation; /* of the process that fetched them; a child must not repeat its parent's ids */
 } pool;
 
-/* The kernel's generator fails only where the system call does not exist: no id could be unique
- * then. */
+/* Where a sandbox forbids the kernel's generator, the next best: what differs between threads,
+ * processes and moments. An id must differ from all others; nobody has to be unable to guess it. */
+static void mix_random(unsigned char *out, size_t len)
+{
+    static atomic_uint_least64_t turn;
+    struct timespec now;
+    uint64_t seed[4], word;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    seed[0] = (uint64_t)now.tv_sec << 32 ^ (uint64_t)now.tv_nsec;
+    seed[1] = (uint64_t)getpid() << 32 ^ segmo__fork_generation();
+    seed[2] = (uint64_t)(uintptr_t)out;
+    for (size_t i = 0; i < len; i += sizeof word) {
+        seed[3] = atomic_fetch_add(&turn, 1);
+        word = segmo__id_hash(seed, sizeof seed, i);
+        memcpy(out + i, &word, len - i < sizeof word ? len - i : sizeof word);
+    }
+}
+
+#ifdef SEGMO_FAULTS
+static atomic_int without_kernel;
+
+void segmo__id_without_kernel(int without)
+{
+    without_kernel = without;
+    pool.used = sizeof pool.bytes;
+}
+#else
+enum { without_kernel = 0 };
+#endif
+
+static ssize_t ask_kernel(unsigned char *out, size_t len)
+{
+    if (!without_kernel)
+        return getrandom(out, len, 0);
+    errno = ENOSYS;
+    return -1;
+}
+
 static void fetch_random(void)
 {
     size_t done = 0;
 
     while (done < sizeof pool.bytes) {
-        ssize_t got = getrandom(pool.bytes + done, sizeof pool.bytes - done, 0);
+        ssize_t got = ask_kernel(pool.bytes + done, sizeof pool.bytes - done);
 
-        if (got > 0)
-            done += (size_t)got;
-        else if (errno != EINTR)
-            abort();
+        if (got < 0 && errno != EINTR) {
+            mix_random(pool.bytes + done, sizeof pool.bytes - done);
+            break;
+        }
+        done += got > 0 ? (size_t)got : 0;
     }
     pool.used = 0;
     pool.generation = segmo__fork_generation();

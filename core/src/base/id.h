@@ -21,6 +21,7 @@ uint32_t segmo__id_crc32c(uint32_t crc, const void *bytes, size_t len);
 
 #ifdef SEGMO_FAULTS
 void segmo__id_crc32c_use_table(int by_table); /* as on a processor without the instruction */
+void segmo__id_without_kernel(int without);    /* as where its generator is forbidden */
 #endif
 
 #endif

@@ -1,3 +1,4 @@
+/* From lanes to requests: which batch may go now, and the body it becomes. */
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"

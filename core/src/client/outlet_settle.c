@@ -1,3 +1,4 @@
+/* The one outcome that each message gets: settled in the spool, counted, reported. */
 #include "client/outlet_parts.h"
 #include "client/pipeline.h"
 
