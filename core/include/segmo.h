@@ -175,8 +175,9 @@ int segmo_config_new(segmo_config **out, segmo_error **err);
 
 /** Sets one option by its dotted name, for example "moengage.app_id". Beats environment and file.
  *
- * `value` is text: numbers in decimal, sizes with an optional unit ("64MiB"), times in the unit the
- * name ends with, booleans as true or false; NULL takes the value back. Name and value are copied.
+ * `value` is text: numbers in decimal, sizes with an optional unit ("64MiB"), times in
+ * milliseconds or with a unit ("30s", "7d"), booleans as true or false, `sources` as JSON; NULL takes
+ * the value back. Name and value are copied.
  * Fails with SEGMO_ERR_OPTION: an unknown name (the nearest one is offered) or a malformed value.
  *
  * @thread one
@@ -186,7 +187,7 @@ int segmo_config_set(segmo_config *config, const char *name, const char *value, 
 
 /** Reads one option's effective value into `*out` (NUL terminated; free with segmo_free()).
  *
- * Secrets come back masked ("WK1***"). Fails with SEGMO_ERR_OPTION for an unknown name.
+ * NULL when it has none, not even a default. Secrets come back masked ("WK1***"). Fails with SEGMO_ERR_OPTION for an unknown name.
  *
  * @thread one
  * @since 0.1
@@ -231,7 +232,8 @@ int segmo_config_json(const segmo_config *config, char **out, size_t *out_len, s
  */
 void segmo_config_free(segmo_config *config);
 
-/** Every option there is, as a JSON array of {"name", "type", "default", "secret", "help"}.
+/** Every option there is, as a JSON array of {"name", "type", "default", "secret", "env", "per_source",
+ * "choices" (of a choice), "help"}.
  *
  * `*out` is freed with segmo_free(). Fails with SEGMO_ERR_MEMORY.
  *
