@@ -334,12 +334,11 @@ int segmo__worker_flush(segmo__worker *worker, int64_t deadline_ms, segmo_error 
 
     segmo__spool_mark_end(worker->client->spool, &mark);
     atomic_fetch_add(&worker->flushers, 1);
+    segmo__http_wake(worker->shop.http);
     pthread_mutex_lock(&worker->lock);
     while (!(passed = segmo__spool_passed(worker->client->spool, &mark)) &&
-           segmo__clock_mono_ms() < deadline_ms && !should_give_up(worker, called_by_close)) {
-        segmo__http_wake(worker->shop.http);
+           segmo__clock_mono_ms() < deadline_ms && !should_give_up(worker, called_by_close))
         segmo__cond_wait_until(&worker->turned, &worker->lock, deadline_ms);
-    }
     pthread_mutex_unlock(&worker->lock);
     atomic_fetch_sub(&worker->flushers, 1);
     if (passed)

@@ -154,18 +154,21 @@ static int choose_file(segmo__spool_cursor *cursor)
     uint32_t at = cursor->live_at;
     int code;
 
-    if (file) {
-        int sealed = atomic_load_explicit(&file->sealed, memory_order_acquire);
-
-        if (end_of(file) <= at) {
-            if (sealed)
-                cursor->live = NULL;
-            file = NULL;
-        }
-    }
+    if (file && end_of(file) <= at)
+        file = NULL;
     if (!file) {
         file = next_begun(cursor);
         at = SEGMO__SEGMENT_DATA;
+    }
+    /* An own file behind the live one is there only since that was sealed: its end is final now,
+     * and may have moved since we looked. */
+    if (file && cursor->live && file != cursor->live && !file->adopted) {
+        if (end_of(cursor->live) > cursor->live_at) {
+            file = cursor->live;
+            at = cursor->live_at;
+        } else {
+            cursor->live = NULL;
+        }
     }
     if (!file || must_wait(file))
         return 0;
