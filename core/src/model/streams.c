@@ -85,17 +85,28 @@ static segmo__slice id_member(segmo__slice object, const char *key)
     return segmo__json_member(object, key, &value) ? id_text(value) : (segmo__slice){"", 0};
 }
 
+/* MEMBER_COUNT for a key that means nothing here. */
+static int member_of(segmo__slice key)
+{
+    int which = 0;
+
+    while (which < MEMBER_COUNT && !segmo__json_key_is(key, member_names[which]))
+        which++;
+    return which;
+}
+
 static void collect_parts(event *e, segmo__slice object)
 {
     segmo__json_walk walk;
     segmo__slice key, value;
 
     segmo__json_walk_begin(&walk, object);
-    while (segmo__json_next(&walk, &key, &value))
-        for (int i = 0; i < MEMBER_COUNT; i++)
-            if (segmo__json_key_is(key, member_names[i]) &&
-                segmo__json_kind_of(value) != SEGMO__JSON_NULL)
-                e->part[i] = value;
+    while (segmo__json_next(&walk, &key, &value)) {
+        int which = member_of(key);
+
+        if (which < MEMBER_COUNT && segmo__json_kind_of(value) != SEGMO__JSON_NULL)
+            e->part[which] = value;
+    }
 }
 
 /* Attributes that are absent, or an empty array (as PHP writes an empty object), become an empty
