@@ -33,8 +33,12 @@ enum {
 };
 
 static const segmo__slice customer_names[CUSTOMER_FIELDS] = {
-    SANDBOX_NAME("customer_id"), SANDBOX_NAME("attributes"), SANDBOX_NAME("update_existing_only"),
-    SANDBOX_NAME("platforms"), SANDBOX_NAME("unset_attributes")};
+    [CUSTOMER_ID] = SANDBOX_NAME("customer_id"),
+    [CUSTOMER_ATTRIBUTES] = SANDBOX_NAME("attributes"),
+    [CUSTOMER_EXISTING_ONLY] = SANDBOX_NAME("update_existing_only"),
+    [CUSTOMER_PLATFORMS] = SANDBOX_NAME("platforms"),
+    [CUSTOMER_UNSET] = SANDBOX_NAME("unset_attributes"),
+};
 
 static int check_list_edit(segmo__slice edit, const char *name, sandbox_objection *why)
 {
@@ -153,11 +157,16 @@ enum {
 };
 
 static const segmo__slice action_names[ACTION_FIELDS] = {
-    SANDBOX_NAME("action"),          SANDBOX_NAME("attributes"),
-    SANDBOX_NAME("platform"),        SANDBOX_NAME("moe_os_type"),
-    SANDBOX_NAME("app_version"),     SANDBOX_NAME("current_time"),
-    SANDBOX_NAME("user_time"),       SANDBOX_NAME("user_timezone_offset"),
-    SANDBOX_NAME("real_time_action")};
+    [ACTION_NAME] = SANDBOX_NAME("action"),
+    [ACTION_ATTRIBUTES] = SANDBOX_NAME("attributes"),
+    [ACTION_PLATFORM] = SANDBOX_NAME("platform"),
+    [ACTION_OS_TYPE] = SANDBOX_NAME("moe_os_type"),
+    [ACTION_APP_VERSION] = SANDBOX_NAME("app_version"),
+    [ACTION_CURRENT_TIME] = SANDBOX_NAME("current_time"),
+    [ACTION_USER_TIME] = SANDBOX_NAME("user_time"),
+    [ACTION_OFFSET] = SANDBOX_NAME("user_timezone_offset"),
+    [ACTION_REAL_TIME] = SANDBOX_NAME("real_time_action"),
+};
 
 static int check_action_platform(const segmo__slice *fields, sandbox_objection *why)
 {
@@ -386,9 +395,16 @@ enum {
 };
 
 static const segmo__slice call_names[CALL_FIELDS] = {
-    SANDBOX_NAME("type"),    SANDBOX_NAME("user_id"),   SANDBOX_NAME("anonymous_id"),
-    SANDBOX_NAME("event"),   SANDBOX_NAME("traits"),    SANDBOX_NAME("properties"),
-    SANDBOX_NAME("context"), SANDBOX_NAME("timestamp"), SANDBOX_NAME("update_existing_only")};
+    [CALL_TYPE] = SANDBOX_NAME("type"),
+    [CALL_USER_ID] = SANDBOX_NAME("user_id"),
+    [CALL_ANONYMOUS_ID] = SANDBOX_NAME("anonymous_id"),
+    [CALL_EVENT] = SANDBOX_NAME("event"),
+    [CALL_TRAITS] = SANDBOX_NAME("traits"),
+    [CALL_PROPERTIES] = SANDBOX_NAME("properties"),
+    [CALL_CONTEXT] = SANDBOX_NAME("context"),
+    [CALL_TIMESTAMP] = SANDBOX_NAME("timestamp"),
+    [CALL_EXISTING_ONLY] = SANDBOX_NAME("update_existing_only"),
+};
 
 /* Segment always sends the three objects, empty when it knows nothing. */
 static int check_call_context(segmo__slice context, sandbox_objection *why)

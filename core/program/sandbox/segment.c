@@ -92,11 +92,20 @@ enum {
 };
 
 static const segmo__slice field_names[FIELDS] = {
-    SANDBOX_NAME("type"),         SANDBOX_NAME("messageId"), SANDBOX_NAME("userId"),
-    SANDBOX_NAME("anonymousId"),  SANDBOX_NAME("event"),     SANDBOX_NAME("name"),
-    SANDBOX_NAME("category"),     SANDBOX_NAME("groupId"),   SANDBOX_NAME("previousId"),
-    SANDBOX_NAME("properties"),   SANDBOX_NAME("traits"),    SANDBOX_NAME("context"),
-    SANDBOX_NAME("integrations"), SANDBOX_NAME("timestamp"),
+    [TYPE] = SANDBOX_NAME("type"),
+    [MESSAGE_ID] = SANDBOX_NAME("messageId"),
+    [USER_ID] = SANDBOX_NAME("userId"),
+    [ANONYMOUS_ID] = SANDBOX_NAME("anonymousId"),
+    [EVENT] = SANDBOX_NAME("event"),
+    [NAME] = SANDBOX_NAME("name"),
+    [CATEGORY] = SANDBOX_NAME("category"),
+    [GROUP_ID] = SANDBOX_NAME("groupId"),
+    [PREVIOUS_ID] = SANDBOX_NAME("previousId"),
+    [PROPERTIES] = SANDBOX_NAME("properties"),
+    [TRAITS] = SANDBOX_NAME("traits"),
+    [CONTEXT] = SANDBOX_NAME("context"),
+    [INTEGRATIONS] = SANDBOX_NAME("integrations"),
+    [TIMESTAMP] = SANDBOX_NAME("timestamp"),
 };
 
 /* Why a message is refused; all static. */
@@ -336,8 +345,12 @@ enum {
 };
 
 static const segmo__slice envelope_names[ENVELOPE_FIELDS] = {
-    SANDBOX_NAME("batch"), SANDBOX_NAME("writeKey"), SANDBOX_NAME("sentAt"),
-    SANDBOX_NAME("context"), SANDBOX_NAME("integrations")};
+    [ENVELOPE_BATCH] = SANDBOX_NAME("batch"),
+    [ENVELOPE_WRITE_KEY] = SANDBOX_NAME("writeKey"),
+    [ENVELOPE_SENT_AT] = SANDBOX_NAME("sentAt"),
+    [ENVELOPE_CONTEXT] = SANDBOX_NAME("context"),
+    [ENVELOPE_INTEGRATIONS] = SANDBOX_NAME("integrations"),
+};
 
 static int is_known_key(const sandbox_segment_rules *rules, const char *key, size_t len)
 {

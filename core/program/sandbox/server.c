@@ -189,17 +189,39 @@ static void read_body(sandbox_server *server, sandbox_exchange *exchange)
 
 /* ---- the sandbox's own paths ---- */
 
-static void reset_all(sandbox_server *server)
+static void serve_stats(sandbox_server *server, sandbox_exchange *exchange,
+                        struct MHD_Connection *connection)
 {
+    (void)connection;
+    sandbox_ledger_stats(server->setup.ledger, &exchange->verdict.answer);
+}
+
+static void serve_messages(sandbox_server *server, sandbox_exchange *exchange,
+                           struct MHD_Connection *connection)
+{
+    const char *limit = query(connection, "limit");
+
+    sandbox_ledger_messages(server->setup.ledger,
+                            limit ? strtoul(limit, NULL, 10) : MESSAGES_DEFAULT,
+                            &exchange->verdict.answer);
+}
+
+static void serve_reset(sandbox_server *server, sandbox_exchange *exchange,
+                        struct MHD_Connection *connection)
+{
+    (void)connection;
     sandbox_ledger_reset(server->setup.ledger);
     sandbox_moengage_reset();
     sandbox_delays_release(server->delays);
+    segmo__buf_add_lit(&exchange->verdict.answer, "{\"success\":true}");
 }
 
-static void load_script(sandbox_server *server, sandbox_exchange *exchange)
+static void serve_script(sandbox_server *server, sandbox_exchange *exchange,
+                         struct MHD_Connection *connection)
 {
     segmo_error *error = NULL;
 
+    (void)connection;
     if (sandbox_script_load(server->setup.script, exchange->request.body, &error) == SEGMO_OK) {
         sandbox_delays_release(server->delays);
         segmo__buf_add_lit(&exchange->verdict.answer, "{\"success\":true}");
@@ -209,42 +231,32 @@ static void load_script(sandbox_server *server, sandbox_exchange *exchange)
     segmo_error_free(error);
 }
 
-static size_t read_limit(struct MHD_Connection *connection)
-{
-    const char *limit = query(connection, "limit");
-
-    return limit ? strtoul(limit, NULL, 10) : MESSAGES_DEFAULT;
-}
+static const struct {
+    const char *path, *method;
+    void (*serve)(sandbox_server *server, sandbox_exchange *exchange,
+                  struct MHD_Connection *connection);
+} own_paths[] = {{"/stats", "GET", serve_stats},
+                 {"/messages", "GET", serve_messages},
+                 {"/reset", "POST", serve_reset},
+                 {"/script", "POST", serve_script}};
 
 /* 0 when the path is none of the sandbox's own. */
 static int serve_own(sandbox_server *server, sandbox_exchange *exchange,
                      struct MHD_Connection *connection)
 {
-    static const struct {
-        const char *path, *method;
-    } own[] = {{"/stats", "GET"}, {"/messages", "GET"}, {"/reset", "POST"}, {"/script", "POST"}};
-    sandbox_verdict *verdict = &exchange->verdict;
-    size_t i = 0;
-
-    while (i < sizeof own / sizeof own[0] && strcmp(own[i].path, exchange->request.path) != 0)
-        i++;
-    if (i == sizeof own / sizeof own[0])
-        return 0;
-    if (strcmp(own[i].method, exchange->request.method) != 0) {
-        sandbox_refuse_segment(verdict, 405, "method_not_allowed", NULL,
+    for (size_t i = 0; i < sizeof own_paths / sizeof own_paths[0]; i++) {
+        if (strcmp(own_paths[i].path, exchange->request.path) != 0)
+            continue;
+        if (strcmp(own_paths[i].method, exchange->request.method) == 0) {
+            own_paths[i].serve(server, exchange, connection);
+            return 1;
+        }
+        sandbox_refuse_segment(&exchange->verdict, 405, "method_not_allowed", NULL,
                                "the method is not allowed here");
-        verdict->allow = own[i].method;
-    } else if (i == 0) {
-        sandbox_ledger_stats(server->setup.ledger, &verdict->answer);
-    } else if (i == 1) {
-        sandbox_ledger_messages(server->setup.ledger, read_limit(connection), &verdict->answer);
-    } else if (i == 2) {
-        reset_all(server);
-        segmo__buf_add_lit(&verdict->answer, "{\"success\":true}");
-    } else {
-        load_script(server, exchange);
+        exchange->verdict.allow = own_paths[i].method;
+        return 1;
     }
-    return 1;
+    return 0;
 }
 
 static void refuse_path(sandbox_server *server, sandbox_exchange *exchange)
