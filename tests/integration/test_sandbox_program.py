@@ -10,7 +10,7 @@ from sandbox_cases import EVENT, SENDER, numbered, send, statuses
 def test_the_help_shows_examples_and_exit_codes(segmo):
     done = segmo("sandbox", "--help")
     assert done.returncode == 0
-    assert "Examples" in done.stdout and "Exit codes" in done.stdout and done.stderr == ""
+    assert "examples:" in done.stdout and "exit codes:" in done.stdout and done.stderr == ""
 
 
 @pytest.mark.parametrize("arguments", [
