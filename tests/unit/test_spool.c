@@ -1,202 +1,8 @@
-/* The spool with real files, threads and processes. */
-#include "base/file.h"
+/* The spool in one process: order, marks, counts, files. */
 #include "base/mem.h"
-#include "scratch_dir.h"
-#include "spool/segment_file.h"
-#include "spool/spool.h"
+#include "spool_help.h"
 
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <pthread.h>
-#include <setjmp.h>
-#include <signal.h>
-#include <stdarg.h>
-#include <stdatomic.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/mman.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
-
-#include <cmocka.h>
-
-#define SMALL_FILE (SEGMO__SEGMENT_DATA + 16384)
-
-static const uint8_t nothing_preset[SEGMO__SPOOL_DESTINATIONS];
-static const char *dir;
-
-/* ---- helpers ---- */
-
-/* What the spool told through `notice`. */
-static struct {
-    int adopted, damaged, disk_full, disk_room, unknown_version, unreadable;
-} told;
-
-static void listen(void *ctx, const char *code, const char *words, uint64_t count)
-{
-    (void)ctx, (void)count;
-    assert_true(strlen(words) > 0);
-    told.adopted += strcmp(code, "adopted") == 0;
-    told.damaged += strcmp(code, "damaged") == 0;
-    told.disk_full += strcmp(code, "disk_full") == 0;
-    told.disk_room += strcmp(code, "disk_room") == 0;
-    told.unknown_version += strcmp(code, "unknown_version") == 0;
-    told.unreadable += strcmp(code, "unreadable") == 0;
-}
-
-static segmo__spool_options usual_options(void)
-{
-    return (segmo__spool_options){
-        .dir = dir,
-        .max_bytes = 1u << 30,
-        .sync_ms = 50,
-        .destinations = 3,
-        .file_size = SMALL_FILE,
-        .notice = listen,
-    };
-}
-
-static segmo__spool *open_with(segmo__spool_options options)
-{
-    segmo__spool *spool = NULL;
-    segmo_error *err = NULL;
-    int status = segmo__spool_open(&spool, &options, &err);
-
-    if (status != SEGMO_OK)
-        print_error("%s\n", segmo_error_message(err));
-    assert_int_equal(status, SEGMO_OK);
-    return spool;
-}
-
-static segmo__spool *open_usual(void)
-{
-    return open_with(usual_options());
-}
-
-static int append_text(segmo__spool *spool, const char *text)
-{
-    return segmo__spool_append(spool, segmo__slice_of(text), nothing_preset, NULL);
-}
-
-static int append_number(segmo__spool *spool, unsigned number)
-{
-    char text[400];
-
-    memset(text, '.', sizeof text);
-    return segmo__spool_append(
-        spool,
-        (segmo__slice){text, (size_t)snprintf(text, sizeof text, "%u", number) + number % 300},
-        nothing_preset, NULL);
-}
-
-static segmo__spool_cursor *cursor_of(segmo__spool *spool, unsigned destination)
-{
-    segmo__spool_cursor *cursor = NULL;
-
-    assert_int_equal(segmo__spool_cursor_open(&cursor, spool, destination, NULL), SEGMO_OK);
-    return cursor;
-}
-
-static void expect_next(segmo__spool_cursor *cursor, const char *text, segmo__record_ref *ref)
-{
-    segmo__record_ref unused;
-    segmo__slice payload;
-
-    assert_int_equal(segmo__spool_next(cursor, ref ? ref : &unused, &payload), 1);
-    assert_true(segmo__slice_is(payload, text));
-}
-
-static void expect_none(segmo__spool_cursor *cursor)
-{
-    segmo__record_ref ref;
-    segmo__slice payload;
-
-    assert_int_equal(segmo__spool_next(cursor, &ref, &payload), 0);
-}
-
-/* Reads all that is pending for a destination, settles it if asked, and counts it. */
-static unsigned drain(segmo__spool *spool, unsigned destination, int settle)
-{
-    segmo__spool_cursor *cursor = cursor_of(spool, destination);
-    segmo__record_ref ref;
-    segmo__slice payload;
-    unsigned count = 0;
-
-    for (; segmo__spool_next(cursor, &ref, &payload); count++)
-        if (settle)
-            assert_int_equal(segmo__spool_settle(spool, &ref, destination, SEGMO__DELIVERED), 1);
-    segmo__spool_cursor_free(cursor);
-    return count;
-}
-
-static segmo__spool_counts counts_of(segmo__spool *spool)
-{
-    segmo__spool_counts counts;
-
-    segmo__spool_count(spool, &counts);
-    return counts;
-}
-
-/* Names of spool files below `at`, recursively, not counting `damaged`; the last one's path in
- * `last`. */
-static unsigned find_files(const char *at, char *last)
-{
-    DIR *open_dir = opendir(at);
-    struct dirent *entry;
-    unsigned count = 0;
-
-    while (open_dir && (entry = readdir(open_dir))) {
-        char path[4096];
-
-        if (entry->d_name[0] == '.' || strcmp(entry->d_name, "damaged") == 0)
-            continue;
-        snprintf(path, sizeof path, "%s/%s", at, entry->d_name);
-        if (entry->d_type == DT_DIR) {
-            count += find_files(path, last);
-        } else if (strstr(entry->d_name, ".seg")) {
-            count++;
-            if (last)
-                memcpy(last, path, strlen(path) + 1);
-        }
-    }
-    if (open_dir)
-        closedir(open_dir);
-    return count;
-}
-
-static unsigned entries(const char *at)
-{
-    DIR *open_dir = opendir(at);
-    struct dirent *entry;
-    unsigned count = 0;
-
-    while (open_dir && (entry = readdir(open_dir)))
-        count += entry->d_name[0] != '.';
-    if (open_dir)
-        closedir(open_dir);
-    return count;
-}
-
-
-static int make_dir(void **state)
-{
-    (void)state;
-    memset(&told, 0, sizeof told);
-    dir = scratch_dir_make();
-    return 0;
-}
-
-static int remove_dir(void **state)
-{
-    (void)state;
-    segmo__file_hook(NULL, NULL);
-    scratch_dir_remove(dir);
-    return 0;
-}
 
 /* ---- one process ---- */
 
@@ -288,16 +94,16 @@ static void settled_files_are_unlinked_and_directories_with_them(void **state)
     unsigned count = 0;
 
     (void)state;
-    while (find_files(dir, NULL) < 4)
+    while (find_files(spool_dir, NULL) < 4)
         assert_int_equal(append_number(spool, count++), SEGMO_OK);
     assert_int_equal(drain(spool, 0, 1), count);
     assert_int_equal(segmo__spool_commit(spool, NULL), SEGMO_OK);
-    assert_int_equal(find_files(dir, NULL), 4); /* the other destination still wants them */
+    assert_int_equal(find_files(spool_dir, NULL), 4); /* the other destination still wants them */
     assert_int_equal(drain(spool, 1, 1), count);
     assert_int_equal(segmo__spool_commit(spool, NULL), SEGMO_OK);
-    assert_int_equal(find_files(dir, NULL), 1); /* the active one */
+    assert_int_equal(find_files(spool_dir, NULL), 1); /* the active one */
     segmo__spool_close(spool, 0);
-    assert_int_equal(entries(dir), 0);
+    assert_int_equal(entries(spool_dir), 0);
 }
 
 static void settled_marks_survive_a_restart(void **state)
@@ -403,7 +209,7 @@ static void memory_only_leaves_nothing_on_disk(void **state)
     assert_int_equal(drain(spool, 0, 1), count);
     assert_int_equal(drain(spool, 1, 1), count);
     segmo__spool_commit(spool, NULL);
-    assert_int_equal(entries(dir), 0);
+    assert_int_equal(entries(spool_dir), 0);
     segmo__spool_close(spool, 0);
 }
 
@@ -433,7 +239,7 @@ static void files_are_for_their_owner_alone(void **state)
     (void)state;
     assert_int_equal(append_text(spool, "x"), SEGMO_OK);
     umask(before);
-    assert_int_equal(find_files(dir, path), 1);
+    assert_int_equal(find_files(spool_dir, path), 1);
     assert_int_equal(stat(path, &info), 0);
     assert_int_equal(info.st_mode & 07777, 0600);
     *strrchr(path, '/') = '\0';
@@ -445,7 +251,7 @@ static void files_are_for_their_owner_alone(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, make_dir, remove_dir)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, spool_dir_make, spool_dir_remove)
         TEST(records_come_back_in_order),
         TEST(destinations_settle_on_their_own),
         TEST(what_is_preset_is_never_handed_out),

@@ -27,7 +27,8 @@
 #define XFS_SUPER_MAGIC 0x58465342
 #endif
 
-#define PAGE 4096u
+#define PAGE          4096u
+#define PREFAULT_STEP (64 * PAGE)
 
 #ifdef SEGMO_FAULTS
 static segmo__file_hook_fn hook_fn;
@@ -158,17 +159,21 @@ static void touch(char *from, size_t len)
         __atomic_fetch_or(from + at, 0, __ATOMIC_RELAXED);
 }
 
+/* In steps, since the address space is locked during each, and stores into other new pages wait for
+ * it. */
 void segmo__file_prefault(segmo__file *file, uint64_t offset, uint64_t len)
 {
-    uint64_t from = offset & ~(uint64_t)(PAGE - 1);
+    uint64_t at = offset & ~(uint64_t)(PAGE - 1);
+    uint64_t end = len < file->size - offset ? offset + len : file->size;
 
     if (!file->map || offset >= file->size)
         return;
-    if (len > file->size - offset)
-        len = file->size - offset;
-    len += offset - from;
-    if (madvise(file->map + from, len, MADV_POPULATE_WRITE) != 0 && errno == EINVAL)
-        touch(file->map + from, len);
+    for (; at < end; at += PREFAULT_STEP) {
+        size_t step = end - at < PREFAULT_STEP ? (size_t)(end - at) : PREFAULT_STEP;
+
+        if (madvise(file->map + at, step, MADV_POPULATE_WRITE) != 0 && errno == EINVAL)
+            touch(file->map + at, step);
+    }
 }
 
 void segmo__file_unmap(segmo__file *file)

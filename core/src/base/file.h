@@ -1,7 +1,9 @@
-/* The one door to the disk. Everything that segmo stores goes through these calls, so that a test can log,
- * delay, fail and cut each of them (segmo__file_hook) for the mapped and the written back end alike.
+/* The one door to the disk. Everything that segmo stores goes through these calls, so that a test
+ * can log, delay, fail and cut each of them (segmo__file_hook) for the mapped and the written back
+ * end alike.
  *
- * Calls return 0 or a byte count on success and -errno on failure; they never print and never abort.
+ * Calls return 0 or a byte count on success and -errno on failure; they never print and never
+ * abort.
  */
 #ifndef SEGMO_BASE_FILE_H
 #define SEGMO_BASE_FILE_H
@@ -10,20 +12,21 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* A file of fixed size whose bytes are stored either through a shared mapping (its blocks are reserved
- * first, so that SIGBUS cannot be reached) or, where a file system cannot reserve, with pwrite(). */
+/* A file of fixed size whose bytes are stored either through a shared mapping (its blocks are
+ * reserved first, so that SIGBUS cannot be reached) or, where a file system cannot reserve, with
+ * pwrite(). */
 typedef struct segmo__file {
     int fd;
     char *map; /* NULL: written */
     size_t size;
 } segmo__file;
 
-/* Creates `path` (0600, must not exist) with `size` zeroed bytes reserved. `path` NULL: an unnamed file in
- * memory. Fails with -ENOSPC when the disk has no room; then no file is left behind. */
+/* Creates `path` (0600, must not exist) with `size` zeroed bytes reserved. `path` NULL: an unnamed
+ * file in memory. Fails with -ENOSPC when the disk has no room; then no file is left behind. */
 int segmo__file_create(segmo__file *out, const char *path, size_t size);
 int segmo__file_open(segmo__file *out, const char *path, int writable); /* never mapped */
-/* Makes a mapping's pages ready, so that storing into them does not enter the kernel. Changes no byte; any
- * thread, beside stores. Does nothing for a written file. */
+/* Makes a mapping's pages ready, so that storing into them does not enter the kernel. Changes no
+ * byte; any thread, beside stores. Does nothing for a written file. */
 void segmo__file_prefault(segmo__file *file, uint64_t offset, uint64_t len);
 void segmo__file_unmap(segmo__file *file); /* keeps the descriptor */
 void segmo__file_close(segmo__file *file);
@@ -40,8 +43,8 @@ int segmo__file_truncate(segmo__file *file, uint64_t size);
 int segmo__file_append_open(int *fd, const char *path);
 int segmo__file_append(int fd, const void *bytes, size_t len);
 int segmo__file_append_sync(int fd);
-/* Waits for the lock on a text file and holds it till unlocked: whoever appends to or replaces a file that others
- * may replace or append to takes it. */
+/* Waits for the lock on a text file and holds it till unlocked: whoever appends to or replaces a
+ * file that others may replace or append to takes it. */
 int segmo__file_append_lock(int fd);
 void segmo__file_append_unlock(int fd);
 int64_t segmo__file_append_size(int fd); /* -ENOENT when the file has been replaced or unlinked */
@@ -53,29 +56,44 @@ int segmo__file_rename(const char *from, const char *to);
 int segmo__file_sync_dir(const char *path);
 int64_t segmo__file_size(const char *path);     /* or -errno */
 int64_t segmo__file_mtime_ns(const char *path); /* or -errno */
-/* Whole small file into a NUL terminated string that the caller frees with segmo__free(). -EFBIG over `max`. */
+/* Whole small file into a NUL terminated string that the caller frees with segmo__free(). -EFBIG
+ * over `max`. */
 int segmo__file_slurp(const char *path, size_t max, char **out, size_t *out_len);
 /* Replaces a small file at once: written beside it, synced, renamed. */
 int segmo__file_replace(const char *path, const void *bytes, size_t len);
-/* Names in a directory, sorted, without "." and ".."; calls `each` until it answers non-zero, and returns that
- * answer (else 0, or -errno when the directory cannot be read). */
+/* Names in a directory, sorted, without "." and ".."; calls `each` until it answers non-zero, and
+ * returns that answer (else 0, or -errno when the directory cannot be read). */
 int segmo__file_list(const char *path, int (*each)(void *ctx, const char *name), void *ctx);
 
 /* Opens and locks `path`; the lock ends with the descriptor or the process. -EWOULDBLOCK: held. */
 int segmo__file_lock(int *fd, const char *path, int create);
-int segmo__file_locked(const char *path); /* 1 while somebody holds that lock, 0 when not, or -errno */
+int segmo__file_locked(
+    const char *path); /* 1 while somebody holds that lock, 0 when not, or -errno */
 void segmo__file_close_fd(int fd);
 
 /* Words for an operator: owner, mode and the remedy for a path that cannot be used. */
 void segmo__file_describe(const char *path, int code, char *out, size_t out_size);
 
-/* Test point: sees each call before it is made; a non-zero answer -errno is returned instead of making it.
- * `*len` may be shortened (a torn write). `path` or `fd` (-1: none) tells the file. Set it before threads start.
- * Not there in release builds. */
+/* Test point: sees each call before it is made; a non-zero answer -errno is returned instead of
+ * making it.
+ * `*len` may be shortened (a torn write). `path` or `fd` (-1: none) tells the file. Set it before
+ * threads start. Not there in release builds. */
 typedef enum segmo__file_op {
-    SEGMO__FILE_CREATE, SEGMO__FILE_OPEN, SEGMO__FILE_STORE, SEGMO__FILE_PUBLISH, SEGMO__FILE_READ,
-    SEGMO__FILE_SYNC, SEGMO__FILE_TRUNCATE, SEGMO__FILE_APPEND, SEGMO__FILE_MKDIR, SEGMO__FILE_UNLINK,
-    SEGMO__FILE_RMDIR, SEGMO__FILE_RENAME, SEGMO__FILE_SYNC_DIR, SEGMO__FILE_LIST, SEGMO__FILE_LOCK
+    SEGMO__FILE_CREATE,
+    SEGMO__FILE_OPEN,
+    SEGMO__FILE_STORE,
+    SEGMO__FILE_PUBLISH,
+    SEGMO__FILE_READ,
+    SEGMO__FILE_SYNC,
+    SEGMO__FILE_TRUNCATE,
+    SEGMO__FILE_APPEND,
+    SEGMO__FILE_MKDIR,
+    SEGMO__FILE_UNLINK,
+    SEGMO__FILE_RMDIR,
+    SEGMO__FILE_RENAME,
+    SEGMO__FILE_SYNC_DIR,
+    SEGMO__FILE_LIST,
+    SEGMO__FILE_LOCK
 } segmo__file_op;
 typedef int (*segmo__file_hook_fn)(void *ctx, segmo__file_op op, const char *path, int fd,
                                    uint64_t offset, size_t *len);

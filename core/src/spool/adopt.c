@@ -130,6 +130,13 @@ static void take_in(adoption *adopting, spool_file *file, const survey *found)
     segmo__spool_file_add(spool, file);
 }
 
+/* Is the part before the records? */
+static int is_damaged(const spool_file *file, segmo__segment_kind kind)
+{
+    return kind == SEGMO__SEGMENT_DAMAGED ||
+           (kind == SEGMO__SEGMENT_OURS && atomic_load(&file->end) < SEGMO__SEGMENT_DATA);
+}
+
 static int adopt_file(void *ctx, const char *name)
 {
     adoption *adopting = ctx;
@@ -161,7 +168,7 @@ static int adopt_file(void *ctx, const char *name)
         segmo__spool_file_free(file);
         return 0;
     }
-    if (kind == SEGMO__SEGMENT_DAMAGED || atomic_load(&file->end) < SEGMO__SEGMENT_DATA)
+    if (is_damaged(file, kind))
         file->damage = (tally){1, SEGMO__SEGMENT_TABLE};
     take_in(adopting, file, &found);
     return 0;

@@ -67,36 +67,6 @@ int segmo__keeper_round(segmo__spool *spool, int sync)
     return first_code;
 }
 
-static void prefault(spool_file *file)
-{
-    uint32_t end = atomic_load_explicit(&file->end, memory_order_relaxed);
-
-    segmo__file_prefault(&file->file, end, file->file.size - end);
-}
-
-static void prepare_next(segmo__spool *spool)
-{
-    spool_file *file;
-
-    if (segmo__spool_file_create(spool, &file) != 0)
-        return; /* the appender that needs it tries again and tells why */
-    prefault(file);
-    pthread_mutex_lock(&spool->append);
-    spool->prepared = file;
-    pthread_mutex_unlock(&spool->append);
-}
-
-static void prefault_active(segmo__spool *spool)
-{
-    spool_file *file;
-
-    pthread_mutex_lock(&spool->append);
-    file = spool->active;
-    pthread_mutex_unlock(&spool->append);
-    if (file)
-        prefault(file);
-}
-
 /* Under `append` no record can become visible between the two steps and stay unsynced. */
 static int sync_appended(segmo__spool *spool)
 {
@@ -114,20 +84,13 @@ static int sync_appended(segmo__spool *spool)
     return code;
 }
 
-static int work(segmo__spool *spool, unsigned wants, int sync)
-{
-    if (wants & KEEPER_PREFAULT)
-        prefault_active(spool);
-    if (wants & KEEPER_PREPARE)
-        prepare_next(spool);
-    return sync ? sync_appended(spool) : segmo__keeper_round(spool, 0);
-}
+#define FOR_PREPARER (KEEPER_PREPARE | KEEPER_PREFAULT)
 
 /* Sleeps until there is something to do; returns whether it is time to sync. */
 static int wait_for_work(segmo__spool *spool, int64_t *sync_at_ms)
 {
     for (;;) {
-        unsigned wants = atomic_load(&spool->keeper_wants);
+        unsigned wants = atomic_load(&spool->keeper_wants) & ~(unsigned)FOR_PREPARER;
         int64_t now_ms = segmo__clock_mono_ms();
 
         if ((wants & KEEPER_SYNC) && *sync_at_ms == 0)
@@ -145,7 +108,7 @@ static int wait_for_work(segmo__spool *spool, int64_t *sync_at_ms)
     }
 }
 
-static void *run(void *arg)
+static void *run_keeper(void *arg)
 {
     segmo__spool *spool = arg;
     int64_t sync_at_ms = 0;
@@ -154,12 +117,11 @@ static void *run(void *arg)
     while (!(atomic_load(&spool->keeper_wants) & KEEPER_STOP)) {
         int sync = wait_for_work(spool, &sync_at_ms);
         uint64_t asked = spool->sync_asked;
-        unsigned wants =
-            atomic_fetch_and(&spool->keeper_wants, (unsigned)(KEEPER_SYNC | KEEPER_STOP));
         int code;
 
+        atomic_fetch_and(&spool->keeper_wants, ~(unsigned)KEEPER_REST);
         pthread_mutex_unlock(&spool->keeper);
-        code = work(spool, wants, sync);
+        code = sync ? sync_appended(spool) : segmo__keeper_round(spool, 0);
         pthread_mutex_lock(&spool->keeper);
         if (sync) {
             spool->sync_done = asked;
@@ -171,11 +133,95 @@ static void *run(void *arg)
     return NULL;
 }
 
+/* ---- the preparer ---- */
+
+static void prefault(spool_file *file)
+{
+    uint32_t end = atomic_load_explicit(&file->end, memory_order_relaxed);
+
+    segmo__file_prefault(&file->file, end, file->file.size - end);
+}
+
+/* 0 when a file was begun meanwhile that has a higher name. */
+static int offer(segmo__spool *spool, spool_file *file)
+{
+    int in_order;
+
+    pthread_mutex_lock(&spool->append);
+    in_order = !spool->active || spool->active->name_number < file->name_number;
+    if (in_order)
+        spool->prepared = file;
+    pthread_mutex_unlock(&spool->append);
+    return in_order;
+}
+
+/* What fails here is tried again by the appender that needs the file; it tells why. */
+static void prepare_next(segmo__spool *spool)
+{
+    spool_file *file;
+    int is_there;
+
+    pthread_mutex_lock(&spool->append);
+    is_there = spool->prepared != NULL;
+    pthread_mutex_unlock(&spool->append);
+    if (is_there || segmo__spool_file_create(spool, &file) != 0)
+        return;
+    prefault(file);
+    while (!offer(spool, file)) {
+        if (segmo__spool_file_rename(spool, file) == 0)
+            continue;
+        segmo__spool_file_free(file); /* it stays empty until somebody adopts the directory */
+        return;
+    }
+}
+
+static void prefault_active(segmo__spool *spool)
+{
+    spool_file *file;
+
+    pthread_mutex_lock(&spool->append);
+    file = spool->active;
+    pthread_mutex_unlock(&spool->append);
+    if (file)
+        prefault(file);
+}
+
+static void *run_preparer(void *arg)
+{
+    segmo__spool *spool = arg;
+    unsigned wants;
+
+    pthread_mutex_lock(&spool->keeper);
+    while (!((wants = atomic_load(&spool->keeper_wants)) & KEEPER_STOP)) {
+        if (!(wants & FOR_PREPARER)) {
+            pthread_cond_wait(&spool->preparer_wake, &spool->keeper);
+            continue;
+        }
+        atomic_fetch_and(&spool->keeper_wants, ~(unsigned)FOR_PREPARER);
+        pthread_mutex_unlock(&spool->keeper);
+        if (wants & KEEPER_PREFAULT)
+            prefault_active(spool);
+        if (wants & KEEPER_PREPARE)
+            prepare_next(spool);
+        pthread_mutex_lock(&spool->keeper);
+    }
+    pthread_mutex_unlock(&spool->keeper);
+    return NULL;
+}
+
+/* ---- asking them ---- */
+
 void segmo__keeper_ask(segmo__spool *spool, unsigned what)
 {
     pthread_mutex_lock(&spool->keeper);
     atomic_fetch_or(&spool->keeper_wants, what);
-    pthread_cond_signal(&spool->keeper_wake);
+    if ((what & FOR_PREPARER) && !spool->preparer_runs)
+        spool->preparer_runs = segmo__thread_start(&spool->preparer_thread, run_preparer, spool,
+                                                   "segmo-preparer") == 0;
+    if (what & FOR_PREPARER)
+        pthread_cond_signal(&spool->preparer_wake);
+    if (what & ~(unsigned)FOR_PREPARER)
+        pthread_cond_signal(&spool->keeper_wake);
     pthread_mutex_unlock(&spool->keeper);
 }
 
@@ -183,19 +229,31 @@ void segmo__spool_start(segmo__spool *spool)
 {
     pthread_mutex_lock(&spool->append);
     if (!atomic_load(&spool->keeper_runs) &&
-        segmo__thread_start(&spool->keeper_thread, run, spool, "segmo-keeper") == 0)
+        segmo__thread_start(&spool->keeper_thread, run_keeper, spool, "segmo-keeper") == 0)
         atomic_store(&spool->keeper_runs, 1); /* without it appenders do the work themselves */
     pthread_mutex_unlock(&spool->append);
 }
 
 void segmo__keeper_stop(segmo__spool *spool)
 {
+    int preparer_runs;
+
     if (!atomic_load(&spool->keeper_runs))
         return;
-    segmo__keeper_ask(spool, KEEPER_STOP);
+    pthread_mutex_lock(&spool->keeper);
+    atomic_fetch_or(&spool->keeper_wants, KEEPER_STOP);
+    pthread_cond_signal(&spool->keeper_wake);
+    pthread_cond_signal(&spool->preparer_wake);
+    preparer_runs = spool->preparer_runs;
+    pthread_mutex_unlock(&spool->keeper);
     pthread_join(spool->keeper_thread, NULL);
+    if (preparer_runs)
+        pthread_join(spool->preparer_thread, NULL);
     atomic_store(&spool->keeper_runs, 0);
+    spool->preparer_runs = 0;
 }
+
+/* ---- waiting for the disk ---- */
 
 static int sync_without_keeper(segmo__spool *spool)
 {

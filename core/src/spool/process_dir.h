@@ -1,7 +1,8 @@
-/* A process's directory in the spool: made in one step together with its lock, taken over when its owner is gone.
+/* A process's directory in the spool: made in one step together with its lock, taken over when its
+ * owner is gone.
  *
- * It is named <milliseconds>-<pid>-<random>, so that the oldest comes first in a listing. While it is being made it
- * has another name that nobody looks at.
+ * It is named <milliseconds>-<pid>-<random>, so that the oldest comes first in a listing. While it
+ * is being made it has another name that nobody looks at.
  */
 #ifndef SEGMO_SPOOL_PROCESS_DIR_H
 #define SEGMO_SPOOL_PROCESS_DIR_H

@@ -48,7 +48,7 @@ int segmo__segment_check(const segmo__file *file, segmo__segment_kind *out)
     if (got < 0)
         return (int)got;
     if (memcmp(&header, &unwritten, sizeof header) == 0)
-        *out = SEGMO__SEGMENT_OURS; /* its maker was killed at once */
+        *out = SEGMO__SEGMENT_UNWRITTEN;
     else if (memcmp(header.magic, magic, sizeof magic) != 0 || header.crc != header_crc(&header))
         *out = SEGMO__SEGMENT_DAMAGED;
     else if (le32toh(header.version) != SEGMO__SEGMENT_VERSION)

@@ -4,10 +4,11 @@
  *     4096   settled table: a row of 2 bytes for each cell of 256 bytes of the record area
  *     69632  records, each starting in a cell of its own
  *
- * A record's row follows from its offset alone, so that damage to one record never shifts the marks of others. A row
- * holds 2 bits per destination, twice: where the copies differ the record counts as pending, for a damaged mark
- * must lead to a second delivery, never to a loss. What was settled from the start stands in the record's flags, in
- * the same bits; a destination's state is what either says.
+ * A record's row follows from its offset alone, so that damage to one record never shifts the marks
+ * of others. A row holds 2 bits per destination, twice: where the copies differ the record counts
+ * as pending, for a damaged mark must lead to a second delivery, never to a loss. What was settled
+ * from the start stands in the record's flags, in the same bits; a destination's state is what
+ * either says.
  */
 #ifndef SEGMO_SPOOL_SEGMENT_FILE_H
 #define SEGMO_SPOOL_SEGMENT_FILE_H
@@ -70,8 +71,9 @@ int segmo__segment_create(segmo__file *out, const char *path, uint32_t size);
 
 typedef enum segmo__segment_kind {
     SEGMO__SEGMENT_OURS,
-    SEGMO__SEGMENT_DAMAGED, /* the header is; records may be whole */
-    SEGMO__SEGMENT_UNKNOWN  /* of another version: hands off */
+    SEGMO__SEGMENT_UNWRITTEN, /* its maker was killed at once, or the header was wiped */
+    SEGMO__SEGMENT_DAMAGED,   /* the header is; records may be whole */
+    SEGMO__SEGMENT_UNKNOWN    /* of another version: hands off */
 } segmo__segment_kind;
 int segmo__segment_check(const segmo__file *file, segmo__segment_kind *out); /* 0 or -errno */
 

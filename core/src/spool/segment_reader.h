@@ -17,10 +17,12 @@ typedef struct segmo__segment_reader {
     uint32_t chunk_at, chunk_len;
     uint32_t at;   /* the next place to look at */
     uint32_t end;  /* nothing behind it is looked at; may be raised between calls */
-    int published; /* all up to `end` was visible once: an unwritten place is damage, not a torn tail */
-    uint32_t lost_from;       /* start of the damaged stretch we are in, or 0 */
-    int lost_is_damage;       /* that stretch held something visible */
-    uint64_t damaged_records; /* stretches that could not be read; one may have held several records */
+    int published; /* all up to `end` was visible once: an unwritten place is damage, not a torn
+                      tail */
+    uint32_t lost_from; /* start of the damaged stretch we are in, or 0 */
+    int lost_is_damage; /* that stretch held something visible */
+    uint64_t
+        damaged_records; /* stretches that could not be read; one may have held several records */
     uint64_t damaged_bytes;
 } segmo__segment_reader;
 

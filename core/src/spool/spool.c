@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #define CREATE_AGAIN_MS 100
+#define BUSY_MS         1000 /* a file filled faster than that: the next one is wanted at once */
 #define PREFAULT_FROM   (64u << 10) /* a process with few messages shall not fill memory */
 
 void segmo__spool_notice(segmo__spool *spool, const char *code, uint64_t count, const char *format,
@@ -35,6 +36,7 @@ static void init_locks(segmo__spool *spool)
     segmo__mutex_init(&spool->room);
     segmo__cond_init(&spool->keeper_wake);
     segmo__cond_init(&spool->keeper_done);
+    segmo__cond_init(&spool->preparer_wake);
     segmo__cond_init(&spool->room_made);
 }
 
@@ -180,6 +182,7 @@ void segmo__spool_fork_child(segmo__spool *spool)
     init_locks(spool);
     spool->forgotten = 1;
     atomic_store(&spool->keeper_runs, 0);
+    spool->preparer_runs = 0;
     if (spool->dir) {
         segmo__file_close_fd(spool->dir->lock_fd);
         spool->dir->lock_fd = -1;
@@ -197,10 +200,9 @@ static int change_file(segmo__spool *spool)
 {
     spool_file *file = spool->prepared;
     unsigned made_ready = file ? KEEPER_PREFAULT : 0;
+    int64_t now_ms = segmo__clock_mono_ms();
 
     if (!file) {
-        int64_t now_ms = segmo__clock_mono_ms();
-
         if (spool->create_code != 0 && now_ms < spool->create_again_ms)
             return spool->create_code;
         spool->create_code = segmo__spool_file_create(spool, &file);
@@ -214,19 +216,22 @@ static int change_file(segmo__spool *spool)
     segmo__spool_file_add(spool, file);
     spool->active = file;
     spool->asked = made_ready;
+    spool->busy = now_ms - spool->changed_ms < BUSY_MS;
+    spool->changed_ms = now_ms;
     return 0;
 }
 
 static void ask_keeper(segmo__spool *spool, uint32_t end)
 {
     uint64_t half = spool->active->file.size / 2;
+    uint64_t prepare_from = spool->busy ? 0 : half;
     unsigned wants = 0;
 
     if (!atomic_load_explicit(&spool->keeper_runs, memory_order_relaxed))
         return;
     if (end > PREFAULT_FROM + SEGMO__SEGMENT_DATA)
         wants |= KEEPER_PREFAULT & ~spool->asked;
-    if (end > half)
+    if (end > prepare_from)
         wants |= KEEPER_PREPARE & ~spool->asked;
     spool->asked |= wants;
     if (spool->options.sync_ms > 0 && spool->dir &&

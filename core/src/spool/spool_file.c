@@ -33,18 +33,40 @@ char *segmo__spool_file_path(const spool_file *file)
     return segmo__process_dir_join(file->dir->path, file->name);
 }
 
+static void take_name(segmo__spool *spool, spool_file *file)
+{
+    file->name_number = atomic_fetch_add(&spool->names, 1) + 1;
+    snprintf(file->name, sizeof file->name, "%08u.seg", file->name_number);
+}
+
+int segmo__spool_file_rename(segmo__spool *spool, spool_file *file)
+{
+    char *from, *to;
+    int code = -ENOMEM;
+
+    if (!file->dir) {
+        take_name(spool, file);
+        return 0;
+    }
+    from = segmo__spool_file_path(file);
+    take_name(spool, file);
+    to = segmo__spool_file_path(file);
+    if (from && to)
+        code = segmo__file_rename(from, to);
+    segmo__free(from);
+    segmo__free(to);
+    return code;
+}
+
 int segmo__spool_file_create(segmo__spool *spool, spool_file **out)
 {
-    uint32_t number = atomic_fetch_add(&spool->names, 1) + 1;
-    char name[16];
-    spool_file *file;
+    spool_file *file = segmo__spool_file_new(spool->dir, "");
     char *path = NULL;
     int code = -ENOMEM;
 
-    snprintf(name, sizeof name, "%08u.seg", number);
-    file = segmo__spool_file_new(spool->dir, name);
     if (!file)
         return code;
+    take_name(spool, file);
     if (file->dir && !(path = segmo__spool_file_path(file)))
         goto done;
     code = segmo__segment_create(&file->file, path, spool->options.file_size);
@@ -119,16 +141,29 @@ void segmo__spool_file_seal(segmo__spool *spool, spool_file *file)
         segmo__keeper_round(spool, 0);
 }
 
+/* Unmapping and cutting may take long, so they happen outside the lock that appenders need to
+ * change files: without its mapping the worker writes rows through the descriptor, until that is
+ * closed too. */
 void segmo__spool_file_rest(segmo__spool *spool, spool_file *file)
 {
+    segmo__file mapped, closing = {.fd = -1};
+    uint32_t end = atomic_load(&file->end);
+
     pthread_mutex_lock(&spool->files);
-    segmo__file_unmap(&file->file);
-    segmo__file_truncate(&file->file, atomic_load(&file->end)); /* else it only stays longer */
-    if (file->dir)
-        segmo__file_close(&file->file);
-    count_file(spool, file, atomic_load(&file->end));
+    mapped = file->file;
+    file->file.map = NULL;
+    pthread_mutex_unlock(&spool->files);
+    segmo__file_unmap(&mapped);
+    segmo__file_truncate(&mapped, end); /* if it fails, the file only is larger than it must be */
+    pthread_mutex_lock(&spool->files);
+    if (file->dir) {
+        closing = file->file;
+        file->file.fd = -1;
+    }
+    count_file(spool, file, end);
     atomic_store_explicit(&file->at_rest, 1, memory_order_release);
     pthread_mutex_unlock(&spool->files);
+    segmo__file_close(&closing);
 }
 
 int segmo__spool_file_handle(segmo__file *out, const spool_file *file, int writable)

@@ -1,8 +1,9 @@
 /* What the spool's parts share: the object, its files, and who may touch what.
  *
- * Locks, in the order of taking them: `append` (the active file, one record at a time), `keeper` (asking the keeper
- * thread), `files` (the lists of files and directories; descriptor and mapping of each file), `room`. A counter is
- * written by one side: by appenders under `append`, or by the worker; anybody reads it.
+ * Locks, in the order of taking them: `append` (the active file, one record at a time), `keeper`
+ * (asking the keeper thread), `files` (the lists of files and directories; descriptor and mapping
+ * of each file), `room`. A counter is written by one side: by appenders under `append`, or by the
+ * worker; anybody reads it.
  */
 #ifndef SEGMO_SPOOL_SPOOL_PARTS_H
 #define SEGMO_SPOOL_SPOOL_PARTS_H
@@ -42,17 +43,18 @@ typedef struct spool_file {
     struct spool_file *next;
     uint32_t number;
     segmo__process_dir *dir; /* NULL: in memory */
-    char name[16];           /* in `dir` */
+    char name[16];           /* in `dir`: rising in the order in which files were filled */
+    uint32_t name_number;
     int adopted;
-    segmo__file file;        /* open until it is at rest; in memory: always */
-    _Atomic uint32_t end;    /* behind the last visible record */
-    atomic_int sealed;       /* nothing is appended any more */
-    atomic_int at_rest;      /* sealed, cut and closed: it belongs to the worker */
-    tally in[DESTINATIONS];  /* pending when appended or adopted; under `append` until sealed */
-    uint32_t synced_to;      /* keeper */
-    uint32_t disk_size;      /* under `files` */
+    segmo__file file;       /* open until it is at rest; in memory: always */
+    _Atomic uint32_t end;   /* behind the last visible record */
+    atomic_int sealed;      /* nothing is appended any more */
+    atomic_int at_rest;     /* sealed, cut and closed: it belongs to the worker */
+    tally in[DESTINATIONS]; /* pending when appended or adopted; under `append` until sealed */
+    uint32_t synced_to;     /* keeper */
+    uint32_t disk_size;     /* under `files` */
     /* the worker's: */
-    uint8_t *rows;                 /* settled table, when loaded; cells without a record get NO_RECORD */
+    uint8_t *rows; /* settled table, when loaded; cells without a record get NO_RECORD */
     uint32_t dirty_from, dirty_to; /* rows that are not written yet */
     uint32_t scanned;              /* all rows before are settled */
     tally settled[DESTINATIONS];
@@ -69,8 +71,8 @@ typedef struct passed_dir {
     int64_t mtime_ns;
 } passed_dir;
 
-/* Files are read in the order of their numbers. Only the active file can have more later: a cursor that has read
- * what stands in it goes on to files that were adopted since, and comes back. */
+/* Files are read in the order of their numbers. Only the active file can have more later: a cursor
+ * that has read what stands in it goes on to files that were adopted since, and comes back. */
 struct segmo__spool_cursor {
     struct segmo__spool_cursor *next;
     segmo__spool *spool;
@@ -91,12 +93,12 @@ typedef struct read_handle {
     segmo__file handle;
 } read_handle;
 
-enum { /* what the keeper is asked for */
-    KEEPER_STOP = 1,
-    KEEPER_PREPARE = 2,  /* the next file will be wanted */
-    KEEPER_PREFAULT = 4, /* the active file is being filled and was not made ready */
-    KEEPER_SYNC = 8,     /* something was appended */
-    KEEPER_REST = 16     /* a file was sealed */
+enum { /* what keeper and preparer are asked for */
+       KEEPER_STOP = 1,
+       KEEPER_PREPARE = 2,  /* the next file will be wanted */
+       KEEPER_PREFAULT = 4, /* the active file is being filled and was not made ready */
+       KEEPER_SYNC = 8,     /* something was appended */
+       KEEPER_REST = 16     /* a file was sealed */
 };
 
 struct segmo__spool {
@@ -107,19 +109,22 @@ struct segmo__spool {
 
     segmo__mutex append;
     spool_file *active;
-    spool_file *prepared;  /* the next active file */
-    unsigned asked;        /* of the keeper, for this active file */
-    int forgotten;         /* a forked child's copy */
-    int create_code;       /* why there is no further file */
+    spool_file *prepared; /* the next active file */
+    unsigned asked;       /* of the preparer, for this active file */
+    int64_t changed_ms;   /* when it became the active one */
+    int busy;             /* the one before was filled quickly */
+    int forgotten;        /* a forked child's copy */
+    int create_code;      /* why there is no further file */
     int64_t create_again_ms;
     atomic_int disk_full;
     _Atomic uint32_t names; /* used up in the own directory */
     shared_tally appended, appended_for[DESTINATIONS];
 
     segmo__mutex keeper;
-    segmo__cond keeper_wake, keeper_done;
-    pthread_t keeper_thread;
+    segmo__cond keeper_wake, keeper_done, preparer_wake;
+    pthread_t keeper_thread, preparer_thread;
     atomic_int keeper_runs;
+    int preparer_runs;
     atomic_uint keeper_wants;
     uint64_t sync_asked, sync_done;
     int sync_code;
@@ -127,7 +132,7 @@ struct segmo__spool {
 
     segmo__mutex files;
     spool_file *first, *last;
-    uint32_t number;          /* last one given to a file */
+    uint32_t number; /* last one given to a file */
     _Atomic uint64_t file_count, file_bytes;
     segmo__process_dir *dirs; /* adopted */
 
@@ -159,12 +164,14 @@ void segmo__spool_notice(segmo__spool *spool, const char *code, uint64_t count, 
 
 /* The next file of the own directory, not in the list yet. 0 or -errno. */
 int segmo__spool_file_create(segmo__spool *spool, spool_file **out);
+int segmo__spool_file_rename(segmo__spool *spool, spool_file *file); /* to a higher name */
 spool_file *segmo__spool_file_new(segmo__process_dir *dir, const char *name);
 void segmo__spool_file_free(spool_file *file);
 /* Puts it at the end of the list and gives it its number. */
 void segmo__spool_file_add(segmo__spool *spool, spool_file *file);
 void segmo__spool_file_take_out(segmo__spool *spool, spool_file *file);
-spool_file *segmo__spool_file_after(segmo__spool *spool, const spool_file *file); /* NULL: the first */
+spool_file *segmo__spool_file_after(segmo__spool *spool,
+                                    const spool_file *file); /* NULL: the first */
 /* Seals the active file; nothing may be appended to it again. Under `append`. */
 void segmo__spool_file_seal(segmo__spool *spool, spool_file *file);
 /* Unmaps, cuts and closes a sealed file. */
@@ -184,9 +191,11 @@ int segmo__keeper_round(segmo__spool *spool, int sync);
 /* ---- settle.c ---- */
 
 int segmo__spool_load_rows(spool_file *file); /* 0 or -errno */
-int segmo__spool_is_done(const segmo__spool *spool, const spool_file *file); /* nothing of ours is left in it */
+int segmo__spool_is_done(const segmo__spool *spool,
+                         const spool_file *file); /* nothing of ours is left in it */
 /* Counts records as settled that cannot be read any more. */
-void segmo__spool_write_off(segmo__spool *spool, spool_file *file, unsigned destination, tally lost);
+void segmo__spool_write_off(segmo__spool *spool, spool_file *file, unsigned destination,
+                            tally lost);
 
 /* ---- cursor.c ---- */
 
