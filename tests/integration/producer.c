@@ -166,7 +166,9 @@ static void kill_children(uint32_t first, uint32_t count, uint32_t rounds)
             for (;;)
                 pause();
         }
-        sleep_us(1000 + random() % 30000);
+        if (round % 2)
+            wait_for_first(first + round * count);
+        sleep_us(random() % 30000);
         kill(child, SIGKILL);
         waitpid(child, NULL, 0);
     }

@@ -385,6 +385,17 @@ static int has_pending(segmo_client *client)
     return 0;
 }
 
+/* Without a destination every message would be accepted for nowhere. */
+static int need_destination(const segmo__rules *rules, segmo_error **err)
+{
+    if (!rules->limits.delivery_enabled || segmo__settings_has_destination(rules->settings))
+        return SEGMO_OK;
+    return segmo__fail(
+        err, SEGMO_ERR_OPTION, "segment.write_key",
+        "no destination is configured; set segment.write_key, or moengage.app_id and "
+        "moengage.data_api_key");
+}
+
 int segmo__client_new(segmo_client **out, const segmo_config *config, segmo_error **err)
 {
     segmo_client *client = segmo__zalloc(sizeof *client);
@@ -398,6 +409,8 @@ int segmo__client_new(segmo_client **out, const segmo_config *config, segmo_erro
     status = segmo__config_copy(&client->config, config, err);
     if (status == SEGMO_OK)
         status = segmo__rules_new(&client->rules, client->config, err);
+    if (status == SEGMO_OK)
+        status = need_destination(client->rules, err);
     if (status != SEGMO_OK)
         goto fail;
     client->reports =

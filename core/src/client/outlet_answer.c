@@ -1,5 +1,5 @@
-/* What an answer means for the messages of a request: settled, tried again, sent in halves, dead, or
- * a pause of the whole destination. */
+/* What an answer means for the messages of a request: settled, tried again, sent in halves, dead,
+ * or a pause of the whole destination. */
 #include "base/clock.h"
 #include "base/id.h"
 #include "base/json.h"

@@ -130,7 +130,6 @@ struct tray {
     segmo__buf *out;
     uint64_t accepted;
     uint64_t events;
-    size_t last_index;
     int rejected;
     int sync_wanted;
     int full;
@@ -199,18 +198,13 @@ done:
     return status;
 }
 
-static void count_event(struct tray *tray, size_t index)
-{
-    if (tray->events == 0 || index != tray->last_index)
-        tray->events++;
-    tray->last_index = index;
-}
-
 static int accept_streams_item(void *ctx, const segmo__streams_item *item)
 {
     struct tray *tray = ctx;
 
-    count_event(tray, item->index);
+    if (item->index >= tray->events)
+        tray->events =
+            item->index + 1; /* each event makes one item; derived identifies come last */
     switch (item->result) {
     case SEGMO__STREAMS_MESSAGE:
         accept_into(tray, item->index, item->message);
