@@ -37,7 +37,7 @@ static void say_report(int kind, const segmo__json *report)
     else if (kind == SEGMO_REPORT_RESUMED)
         say("%s works again", text_of(report, "destination"));
     else if (kind == SEGMO_REPORT_SPOOL)
-        say("spool: %s %s", text_of(report, "code"), text_of(report, "message"));
+        say("spool: %s", text_of(report, *text_of(report, "message") ? "message" : "code"));
 }
 
 static void read_report(const struct delivery *delivery, const segmo_report *report)
