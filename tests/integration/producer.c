@@ -151,8 +151,14 @@ static void sleep_us(long us)
     nanosleep(&left, NULL);
 }
 
+static void wait_for_first(uint32_t seq)
+{
+    for (int i = 0; i < 20000 && !accepted[seq]; i++)
+        sleep_us(500);
+}
+
 /* Each child opens a client of its own on the directory (adopting what the last one left) and dies
- * at some moment. */
+ * at some moment: every other one at any moment, the rest once their first message is accepted. */
 static void kill_children(uint32_t first, uint32_t count, uint32_t rounds)
 {
     srandom(first + rounds);
