@@ -63,9 +63,23 @@ static void tell(struct doctor *doctor, enum verdict verdict, const char *check,
 
 /* ---- this machine ---- */
 
+static const char *text_of(const segmo__json *node, const char *name)
+{
+    const char *text = segmo__json_string(segmo__json_get(node, name));
+
+    return text ? text : "";
+}
+
 static void check_version(struct doctor *doctor)
 {
-    tell(doctor, VERDICT_OK, "version", "", "segmo %s, %s", segmo_version(), segmo_features());
+    segmo__json *features = NULL;
+    const char *curl;
+
+    segmo__json_parse(&features, segmo__slice_of(segmo_features()), NULL);
+    curl = text_of(features, "curl");
+    tell(doctor, VERDICT_OK, "version", "", "segmo %s, %.*s, %s", segmo_version(),
+         (int)strcspn(curl, " "), curl, text_of(features, "gzip"));
+    segmo__json_free(features);
 }
 
 static int check_configuration(struct doctor *doctor)
@@ -276,11 +290,42 @@ static void check_clock(struct doctor *doctor, const struct reach_url *url)
         tell(doctor, VERDICT_OK, "clock", "", "agrees with %s", url->host);
 }
 
+/* The first of these variables that is set, or NULL. */
+static const char *environment_proxy(const struct reach_url *url)
+{
+    static const char *const names[] = {"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"};
+    const char *exceptions = getenv("no_proxy");
+    const char *proxy = NULL;
+
+    if (!exceptions)
+        exceptions = getenv("NO_PROXY");
+    if (exceptions && (strstr(exceptions, url->host) || strcmp(exceptions, "*") == 0))
+        return NULL;
+    if (!url->is_tls)
+        return getenv("http_proxy");
+    for (size_t i = 0; i < sizeof names / sizeof names[0] && !proxy; i++)
+        proxy = getenv(names[i]);
+    return proxy;
+}
+
+/* Behind a proxy only the proxy can be connected to from here. 1 when there is one; then `*url` is
+ * its own. */
+static int goes_through_proxy(const struct doctor *doctor, struct reach_url *url)
+{
+    char *own = setup_value(doctor->config, "delivery.proxy");
+    const char *proxy = own ? own : environment_proxy(url);
+    int found = proxy && *proxy && reach_parse(url, proxy);
+
+    segmo_free(own);
+    return found;
+}
+
 static void check_reach(struct doctor *doctor, const char *name, const char *address)
 {
     struct reach_url url;
     int64_t latency_ms;
     char words[512];
+    int by_proxy;
 
     if (!reach_parse(&url, address)) {
         tell(doctor, VERDICT_FAIL, name, "give a URL that starts with https://", "%s is no address",
@@ -288,14 +333,16 @@ static void check_reach(struct doctor *doctor, const char *name, const char *add
         return;
     }
     check_mistaken(doctor, name, url.host);
+    by_proxy = goes_through_proxy(doctor, &url);
     if (!reach_connect(&url, CONNECT_TIMEOUT_MS, &latency_ms, words, sizeof words)) {
         tell(doctor, VERDICT_FAIL, name, "check the name, the firewall, and delivery.proxy", "%s",
              words);
         return;
     }
-    tell(doctor, VERDICT_OK, name, "", "%s port %s answers (%" PRId64 " ms)", url.host, url.port,
-         latency_ms);
-    check_clock(doctor, &url);
+    tell(doctor, VERDICT_OK, name, "", "%s%s port %s answers (%" PRId64 " ms)",
+         by_proxy ? "the proxy " : "", url.host, url.port, latency_ms);
+    if (!by_proxy)
+        check_clock(doctor, &url);
 }
 
 /* The URL that a message would go to; free with segmo_free(). NULL: none goes there. */
@@ -406,9 +453,8 @@ const struct command command_doctor = {
     .name = "doctor",
     .summary = "Check the configuration, the spool directory and the way to each destination",
     .usage = "[options]",
-    .about = "Each line is OK, WARN or FAIL with a remedy. Sends no message: destinations are "
-             "looked up and connected\n"
-             "to. The spool directory is made if it is missing.",
+    .about = "Each line is OK, WARN or FAIL with a remedy. Sends no message: destinations are\n"
+             "looked up and connected to. The spool directory is made if it is missing.",
     .takes = TAKES_CONFIG | TAKES_JSON,
     .examples = "segmo doctor --config /etc/segmo.json\n",
     .exits = exits,

@@ -242,15 +242,13 @@ const struct command command_e2e = {
     .name = "e2e",
     .summary = "Run a script of events for an end-to-end test suite",
     .usage = "--input JSON",
-    .about = "Follows the contract that the suites of Segment's own libraries use: each sequence "
-             "waits delayMs, then\n"
-             "its events are recorded; config has flushAt, flushInterval (ms), maxRetries and "
-             "timeout (s). The last\n"
-             "line on stdout is JSON with success, sentBatches and, after a failure, error. The "
-             "environment and\n"
-             "configuration files are not read; AUTH_HEADER and GENERIC_RETRY_AFTER need not be "
-             "set: the\n"
-             "Authorization header is always sent and Retry-After is always followed.",
+    .about = "Follows the contract that the suites of Segment's own libraries use: each\n"
+             "sequence waits delayMs, then its events are recorded; config has flushAt,\n"
+             "flushInterval (ms), maxRetries and timeout (s). The last line on stdout is JSON\n"
+             "with success, sentBatches and, after a failure, error. The environment and\n"
+             "configuration files are not read; AUTH_HEADER and GENERIC_RETRY_AFTER need not\n"
+             "be set: the Authorization header is always sent and Retry-After is always\n"
+             "followed.",
     .flags = flags,
     .examples = "segmo e2e --input "
                 "'{\"writeKey\":\"WK\",\"apiHost\":\"http://localhost:8765\",\"sequences\":"

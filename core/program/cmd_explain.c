@@ -126,9 +126,8 @@ const struct command command_explain = {
     .name = "explain",
     .summary = "Say which destination gets a message, in which mode, and why or why not",
     .usage = "FILE|-|JSON [options]",
-    .about = "Uses the configuration that a client would use, and sends nothing. Also says what "
-             "the connection\n"
-             "mode cannot do.",
+    .about = "Uses the configuration that a client would use, and sends nothing. Also says\n"
+             "what the connection mode cannot do.",
     .flags = flags,
     .takes = TAKES_CONFIG | TAKES_JSON,
     .max_words = 1,

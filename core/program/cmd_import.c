@@ -280,20 +280,6 @@ static int resume(struct import *import)
 
 /* ---- the end ---- */
 
-static void show_delivery(void *ctx)
-{
-    struct import *import = ctx;
-    struct counts now[DESTINATIONS];
-    uint64_t pending = 0;
-
-    if (!import->progress.on_terminal || !delivery_counts(import->client, now, NULL))
-        return;
-    for (int i = 0; i < DESTINATIONS; i++)
-        pending += now[i].pending;
-    progress_show(&import->progress, import->progress.total - pending,
-                  import->progress.total - pending);
-}
-
 static uint64_t pending_now(struct import *import)
 {
     struct counts now[DESTINATIONS];
@@ -303,6 +289,16 @@ static uint64_t pending_now(struct import *import)
         for (int i = 0; i < DESTINATIONS; i++)
             pending += now[i].pending;
     return pending;
+}
+
+static void show_delivery(void *ctx)
+{
+    struct import *import = ctx;
+    uint64_t total = import->progress.total;
+    uint64_t pending = import->progress.on_terminal ? pending_now(import) : 0;
+    uint64_t done = pending < total ? total - pending : 0;
+
+    progress_show(&import->progress, done, done);
 }
 
 static int wait_for_delivery(struct import *import)
@@ -412,10 +408,20 @@ static int read_input(struct import *import)
     return code == EXIT_DONE ? read_lines(import) : code;
 }
 
+/* What is only in memory must be delivered before the process ends. */
+static int check_no_wait(const struct import *import)
+{
+    if (!args_has(import->args, "no-wait") || !setup_is_on(import->config, "spool.memory_only"))
+        return EXIT_DONE;
+    return args_refuse(import->args, "--no-wait would lose what spool.memory_only keeps in memory");
+}
+
 static int import_all(struct import *import)
 {
-    int code = open_input(import);
+    int code = check_no_wait(import);
 
+    if (code == EXIT_DONE)
+        code = open_input(import);
     if (code == EXIT_DONE)
         code = open_state(import);
     if (code == EXIT_DONE)
@@ -492,15 +498,12 @@ const struct command command_import = {
     .name = "import",
     .summary = "Accept a file of messages, one JSON object a line",
     .usage = "FILE|- [options]",
-    .about = "A refused line never costs its neighbours: it is named with its number, the field "
-             "and the reason.\n"
-             "A killed import goes on where it stopped when the same command is given again: no "
-             "line is lost and\n"
-             "none is stored twice. Lines without a messageId get one made from the file and the "
-             "line's place.\n"
-             "A file that was imported whole is not imported again without --again; its lines then "
-             "keep their ids,\n"
-             "so Segment leaves out what it took within the last 24 hours.",
+    .about = "A refused line never costs its neighbours: it is named with its number, the\n"
+             "field and the reason. A killed import goes on where it stopped when the same\n"
+             "command is given again: no line is lost and none is stored twice. Lines without\n"
+             "a messageId get one made from the file and the line's place. A file that was\n"
+             "imported whole is not imported again without --again; its lines then keep their\n"
+             "ids, so Segment leaves out what it took within the last 24 hours.",
     .flags = flags,
     .takes = TAKES_CONFIG | TAKES_JSON,
     .max_words = 1,

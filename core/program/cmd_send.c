@@ -256,7 +256,7 @@ static int code_of_outcome(const struct outcome *outcome)
 /* ---- the command ---- */
 
 static int deliver(segmo_client *client, const struct args *args, const segmo__buf *message,
-                   struct outcome *outcome, uint64_t timeout_ms)
+                   struct outcome *outcome, uint64_t timeout_ms, int in_memory)
 {
     struct delivery delivery = {
         .client = client, .timeout_ms = timeout_ms, .on_report = note_report, .ctx = outcome};
@@ -267,6 +267,8 @@ static int deliver(segmo_client *client, const struct args *args, const segmo__b
                              &error) < SEGMO_OK)
         return say_error(error);
     code = delivery_wait(&delivery);
+    if (code != EXIT_DONE && in_memory)
+        say("spool.memory_only: what was not delivered is lost now");
     fill_silent(outcome, client);
     if (args_has(args, "json"))
         print_outcome_json(outcome);
@@ -310,7 +312,8 @@ static int run(const struct args *args)
     if (code == EXIT_DONE)
         code = open_client(&client, &config, args);
     if (code == EXIT_DONE)
-        code = deliver(client, args, &message, &outcome, timeout_ms);
+        code = deliver(client, args, &message, &outcome, timeout_ms,
+                       setup_is_on(config, "spool.memory_only"));
     if (client)
         segmo_client_close(client, 0, NULL);
     segmo_client_free(client);
@@ -358,10 +361,9 @@ const struct command command_send = {
     .name = "send",
     .summary = "Send one message and wait for its outcome",
     .usage = "CALL [options]\n       segmo send - [options] < message.json",
-    .about = "CALL is identify, track, page, screen, group or alias. Prints what became of the "
-             "message at each\n"
-             "destination. What cannot be delivered in time waits in the spool directory for the "
-             "next client.",
+    .about = "CALL is identify, track, page, screen, group or alias. Prints what became of the\n"
+             "message at each destination. What cannot be delivered in time waits in the spool\n"
+             "directory for the next client.",
     .flags = flags,
     .takes = TAKES_CONFIG | TAKES_JSON,
     .max_words = 1,

@@ -107,12 +107,10 @@ const struct command command_stats = {
     .name = "stats",
     .summary = "Show what waits in the spool directory",
     .usage = "[options]",
-    .about = "Processes that use it (alive or gone), files, messages per destination and state, "
-             "the age of\n"
-             "the oldest one that waits, and dead letters. A file stays until every message in it "
-             "has its\n"
-             "outcome, so delivered messages are counted too. Changes nothing and needs no running "
-             "client.",
+    .about = "Processes that use it (alive or gone), files, messages per destination and\n"
+             "state, the age of the oldest one that waits, and dead letters. A file stays\n"
+             "until every message in it has its outcome, so delivered messages are counted\n"
+             "too. Changes nothing and needs no running client.",
     .takes = TAKES_CONFIG | TAKES_JSON,
     .examples = "segmo stats --set spool.dir=/var/lib/segmo\n"
                 "segmo stats --json\n",

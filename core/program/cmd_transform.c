@@ -236,10 +236,9 @@ const struct command command_transform = {
     .name = "transform",
     .summary = "Show what a destination would get, without sending",
     .usage = "FILE|-|JSON [options]",
-    .about = "Prints a JSON object a message: the requests with method, URL and body, why it would "
-             "be skipped, and\n"
-             "notes on what the destination would cut or drop. With --to all there is one per "
-             "destination.",
+    .about = "Prints a JSON object a message: the requests with method, URL and body, why it\n"
+             "would be skipped, and notes on what the destination would cut or drop. With --to\n"
+             "all there is one per destination.",
     .flags = flags,
     .takes = TAKES_CONFIG | TAKES_JSON,
     .max_words = 1,

@@ -1,13 +1,16 @@
 """The program: what each command takes, prints and answers, with the right exit code for every ending."""
 import json
+import os
+import pty
 import random
 import signal
 import socket
+import subprocess
 import time
 
 import pytest
 
-from harness import ROOT, wait_until
+from harness import ENVIRONMENT, PROGRAM, ROOT, wait_until
 
 DONE, REFUSED, USAGE, INPUT, TIMEOUT, INTERRUPTED = 0, 1, 2, 3, 4, 130
 COMMANDS = ["send", "import", "transform", "explain", "dead", "stats", "sandbox", "doctor", "config", "e2e",
@@ -127,6 +130,17 @@ def test_a_misspelt_variable_is_refused_with_the_nearest(segmo):
     ran = segmo("config", "show", env={"SEGMO_SEGMENT_WRITE_KEI": "x"})
     assert ran.returncode == USAGE
     assert "SEGMO_SEGMENT_WRITE_KEY" in ran.stderr or "segment.write_key" in ran.stderr
+
+
+def test_output_that_cannot_be_written_is_said(program):
+    with open("/dev/full", "w") as full:
+        ran = subprocess.run([program, "version"], stdout=full, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT)
+    assert ran.returncode == INPUT and "output" in ran.stderr
+
+
+def test_more_options_than_fit_are_refused(segmo):
+    ran = segmo("dead", "list", *["--id=%d" % number for number in range(64)], "-h")
+    assert ran.returncode == USAGE and "more than 64" in ran.stderr
 
 
 # ---- version and configuration ----
@@ -530,6 +544,52 @@ def test_a_spool_that_stays_full_ends_the_import_and_it_can_go_on(segmo, options
     assert sandbox.stats("segment")["unique"] == 2000
 
 
+def test_progress_is_shown_on_a_terminal_only(segmo, options, sandbox, tmp_path):
+    sandbox.script({"latency_ms": 600})
+    path = write_lines(tmp_path / "events.ndjson", [track(n) for n in range(200)])
+    quiet = segmo("import", path, *options)
+    assert "delivered" not in quiet.stderr
+    shown = on_terminal(["import", path, "--again", *options])
+    assert "delivered" in shown and "/s" in shown
+
+
+def on_terminal(arguments):
+    """What the program writes to stderr when that is a terminal."""
+    ours, its = pty.openpty()
+    running = subprocess.Popen([PROGRAM, *map(str, arguments)], stdin=subprocess.DEVNULL,
+                               stdout=subprocess.DEVNULL, stderr=its, env=ENVIRONMENT)
+    os.close(its)
+    written = b""
+    try:
+        while True:
+            written += os.read(ours, 4096)
+    except OSError:  # the other end is closed
+        pass
+    os.close(ours)
+    assert running.wait() == DONE
+    return written.decode()
+
+
+def test_an_import_that_syncs_every_line_keeps_them_all(segmo, options, sandbox, tmp_path):
+    path = write_lines(tmp_path / "events.ndjson", [track(n) for n in range(20)])
+    assert segmo("import", path, "--set", "spool.sync=always", *options).returncode == DONE
+    assert sandbox.stats("segment")["unique"] == 20
+
+
+def test_memory_and_not_waiting_do_not_go_together(segmo, tmp_path):
+    path = write_lines(tmp_path / "events.ndjson", [track(1)])
+    ran = segmo("import", path, "--no-wait", "--set", "spool.memory_only=true", "--set", "segment.write_key=WK1")
+    assert ran.returncode == USAGE and "spool.memory_only" in ran.stderr
+
+
+def test_an_import_without_a_spool_on_disk_delivers_from_memory(segmo, sandbox, tmp_path):
+    path = write_lines(tmp_path / "events.ndjson", [track(n) for n in range(20)])
+    ran = segmo("import", path, "--set", "spool.memory_only=true", "--set", "segment.write_key=WK1", "--set",
+                "segment.host=%s" % sandbox.url)
+    assert ran.returncode == DONE, ran.stderr
+    assert sandbox.stats("segment")["unique"] == 20
+
+
 # ---- transform and explain ----
 
 MESSAGE = json.dumps({"type": "track", "userId": "u1", "event": "Order Completed", "messageId": "m1",
@@ -641,6 +701,12 @@ def test_doctor_fails_for_what_cannot_work(segmo, options, option, check):
     ran = segmo("doctor", "--json", *options, "--set", option)
     assert ran.returncode == REFUSED
     assert lines_of(ran)[check]["result"] == "FAIL"
+
+
+def test_doctor_tries_the_proxy_and_keeps_its_password(segmo, options):
+    ran = segmo("doctor", *options, "--set", "delivery.proxy=http://me:sesame@127.0.0.1:%d" % closed_port())
+    assert ran.returncode == REFUSED
+    assert "no connection to 127.0.0.1" in ran.stdout and "sesame" not in ran.stdout + ran.stderr
 
 
 def test_doctor_misses_a_destination(segmo, spool):

@@ -72,6 +72,15 @@ static int refuse_unknown(const struct args *args, const char *name, size_t len)
     return args_refuse(args, "there is no --%.*s", (int)len, name);
 }
 
+static int keep_flag(struct args *args, const struct flag *flag, const char *value)
+{
+    if (args->given_count == ARGS_MAX)
+        return args_refuse(args, "more than %d options", ARGS_MAX);
+    args->given[args->given_count].flag = flag;
+    args->given[args->given_count++].value = value;
+    return EXIT_DONE;
+}
+
 /* Reads the flag at argv[*at] and moves `*at` over its value. */
 static int parse_flag(struct args *args, int argc, char **argv, int *at)
 {
@@ -90,11 +99,7 @@ static int parse_flag(struct args *args, int argc, char **argv, int *at)
             return args_refuse(args, "--%s needs a value: %s", flag->name, flag->value);
         value = argv[++*at];
     }
-    if (args->given_count == ARGS_MAX)
-        return args_refuse(args, "more than %d options", ARGS_MAX);
-    args->given[args->given_count].flag = flag;
-    args->given[args->given_count++].value = value;
-    return EXIT_DONE;
+    return keep_flag(args, flag, value);
 }
 
 static int parse_word(struct args *args, const char *word)
@@ -116,7 +121,7 @@ int args_parse(struct args *out, const struct command *command, int argc, char *
         if (!only_words && strcmp(argv[at], "--") == 0)
             only_words = 1;
         else if (!only_words && strcmp(argv[at], "-h") == 0)
-            out->given[out->given_count++].flag = find_flag(command, "help", 4);
+            status = keep_flag(out, find_flag(command, "help", 4), NULL);
         else if (!only_words && strncmp(argv[at], "--", 2) == 0)
             status = parse_flag(out, argc, argv, &at);
         else if (!only_words && argv[at][0] == '-' && argv[at][1] != '\0')

@@ -24,30 +24,33 @@ static int copy_part(char *out, size_t size, const char *from, size_t len)
     return 1;
 }
 
+/* Behind the scheme and the credentials, which are nobody's business here. */
+static const char *find_host(const char *url)
+{
+    const char *scheme = strstr(url, "://");
+    const char *host = scheme ? scheme + 3 : url;
+    const char *end = host + strcspn(host, "/?#");
+    const char *at = memrchr(host, '@', (size_t)(end - host));
+
+    return at ? at + 1 : host;
+}
+
 int reach_parse(struct reach_url *out, const char *url)
 {
-    const char *host = strstr(url, "://");
-    size_t host_len, port_len;
+    const char *host = find_host(url);
+    int has_brackets = host[0] == '[';
+    size_t len = strcspn(host + has_brackets, has_brackets ? "]" : ":/?#");
+    const char *behind;
 
-    if (!host)
-        return 0;
     out->is_tls = strncmp(url, "https://", 8) == 0;
-    host += 3;
-    if (host[0] == '[') {
-        host++;
-        host_len = strcspn(host, "]");
-        port_len = host[host_len] ? 1 : 0;
-    } else {
-        host_len = strcspn(host, ":/?#");
-        port_len = 0;
-    }
-    if (!copy_part(out->host, sizeof out->host, host, host_len))
+    if (!copy_part(out->host, sizeof out->host, host + has_brackets, len))
         return 0;
-    host += host_len + port_len;
-    if (*host != ':')
+    behind = host + has_brackets + len;
+    behind += *behind == ']';
+    if (*behind != ':')
         return copy_part(out->port, sizeof out->port, out->is_tls ? "443" : "80",
                          out->is_tls ? 3 : 2);
-    return copy_part(out->port, sizeof out->port, host + 1, strspn(host + 1, "0123456789"));
+    return copy_part(out->port, sizeof out->port, behind + 1, strspn(behind + 1, "0123456789"));
 }
 
 /* Waits for `events`; 0 or an errno. */

@@ -11,7 +11,7 @@ struct reach_url {
     int is_tls;
 };
 
-/* 1 when `url` is http:// or https:// with a host. */
+/* 1 when `url` has a host; without a scheme it is taken as http. */
 int reach_parse(struct reach_url *out, const char *url);
 
 /* Looks the host up and connects. 1 and `*latency_ms`, or 0 and words about what failed. */
