@@ -134,21 +134,33 @@ static void put_spliced(segmo__buf *out, segmo__slice json, const struct splice 
     segmo__buf_add_lit(out, "}");
 }
 
+/* The member's value. A null is "not given" for the index, but its bytes are there to be replaced.
+ */
+static segmo__slice value_of(const segmo__message *message, segmo__part part, const char *key)
+{
+    segmo__slice value = segmo__message_part(message, part);
+
+    if (value.len == 0)
+        segmo__json_member((segmo__slice){message->json, message->json_len}, key, &value);
+    return value;
+}
+
 static void put_marked(segmo__buf *out, const segmo__message *message, segmo__mode mode)
 {
-    const struct splice integrations = {segmo__message_part(message, SEGMO__PART_INTEGRATIONS),
+    const struct splice integrations = {value_of(message, SEGMO__PART_INTEGRATIONS, "integrations"),
                                         "\"integrations\":", put_integrations};
-    const struct splice metadata = {segmo__message_part(message, SEGMO__PART_METADATA),
-                                    "\"_metadata\":", put_metadata};
-    int swapped = metadata.old.len > 0 && metadata.old.at < integrations.old.at;
-    struct splice splices[2] = {swapped ? metadata : integrations,
-                                swapped ? integrations : metadata};
-    segmo__slice json = {message->json, message->json_len};
+    struct splice metadata = {{0}, "\"_metadata\":", put_metadata};
+    segmo__slice json = segmo__json_trim((segmo__slice){message->json, message->json_len});
 
-    if (mode == SEGMO__MODE_DEVICE)
-        put_spliced(out, segmo__json_trim(json), splices, 2);
+    if (mode != SEGMO__MODE_DEVICE) {
+        put_spliced(out, json, &integrations, 1);
+        return;
+    }
+    metadata.old = value_of(message, SEGMO__PART_METADATA, "_metadata");
+    if (metadata.old.len > 0 && metadata.old.at < integrations.old.at)
+        put_spliced(out, json, (struct splice[]){metadata, integrations}, 2);
     else
-        put_spliced(out, segmo__json_trim(json), &integrations, 1);
+        put_spliced(out, json, (struct splice[]){integrations, metadata}, 2);
 }
 
 void segmo__segment_add(segmo__buf *body, const segmo__message *message, int mark, segmo__mode mode)
