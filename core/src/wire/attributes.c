@@ -82,6 +82,19 @@ static void put_listed(const segmo__writer *writer, segmo__buf *out, segmo__memb
     check_list(writer, &content, spot);
 }
 
+static void put_key(segmo__buf *out, segmo__slice name, int is_first)
+{
+    char *at = segmo__buf_extend(out, name.len + (is_first ? 3 : 4));
+
+    if (!at)
+        return;
+    if (!is_first)
+        *at++ = ',';
+    *at++ = '"';
+    memcpy(at, name.at, name.len);
+    memcpy(at + name.len, "\":", 2);
+}
+
 static void put_members(const segmo__writer *writer, segmo__buf *out, size_t max)
 {
     const segmo__members *table = &writer->table;
@@ -93,11 +106,7 @@ static void put_members(const segmo__writer *writer, segmo__buf *out, size_t max
 
         if (member.hidden)
             continue;
-        if (written++ > 0)
-            segmo__buf_add_lit(out, ",");
-        segmo__buf_add_lit(out, "\"");
-        segmo__buf_add_slice(out, segmo__members_name(table, &member));
-        segmo__buf_add_lit(out, "\":");
+        put_key(out, segmo__members_name(table, &member), written++ == 0);
         if (member.list)
             put_listed(writer, out, member);
         else
@@ -140,7 +149,10 @@ static void put_value(const segmo__writer *writer, segmo__buf *out, segmo__slice
 {
     switch (kind) {
     case SEGMO__JSON_STRING:
-        segmo__moengage_put_text(out, writer->table.remarks, value, value);
+        if (value.len > SEGMO__MOENGAGE_VALUE_MAX)
+            segmo__moengage_put_text(out, writer->table.remarks, value, value);
+        else
+            segmo__buf_add_slice(out, value);
         break;
     case SEGMO__JSON_ARRAY:
         put_list(writer, out, value);
@@ -216,8 +228,7 @@ int segmo__attributes_put(segmo__buf *out, segmo__slice object,
 
     if (!segmo__members_begin(&writer.table))
         return 0;
-    if (rules->prefix)
-        segmo__buf_add_str(&room->path, rules->prefix);
+    segmo__buf_add_str(&room->path, rules->prefix);
     if (object.len > 0)
         segmo__collect_object(&writer, object);
     room->path.len = 0;

@@ -6,7 +6,7 @@
 /* Where in a flattened object the first pass is. */
 struct place {
     int own; /* every key on the way here was in converted form */
-    uint32_t list, item;
+    uint16_t list, item;
 };
 
 static void remark(const segmo__writer *writer, segmo__remark what, segmo__slice spot)
@@ -73,7 +73,7 @@ static int put_converted(const segmo__writer *writer, segmo__slice raw_key, segm
     return 1;
 }
 
-/* Names a member: the path so far, "_" and the converted key. */
+/* Names a member: the path so far and the converted key. */
 static void name_member(const segmo__writer *writer, segmo__member *member,
                         const struct place *place, segmo__slice raw_key)
 {
@@ -81,10 +81,7 @@ static void name_member(const segmo__writer *writer, segmo__member *member,
     size_t at = room->names.len;
     int own;
 
-    if (room->path.len > 0) {
-        segmo__buf_add_slice(&room->names, segmo__buf_slice(&room->path));
-        segmo__buf_add_lit(&room->names, "_");
-    }
+    segmo__buf_add_slice(&room->names, segmo__buf_slice(&room->path));
     own = put_converted(writer, raw_key, member->value);
     member->rank = !own || !place->own ? SEGMO__RANK_CONVERTED
                    : room->path.len    ? SEGMO__RANK_OWN_INSIDE
@@ -175,8 +172,9 @@ static void admit(segmo__writer *writer, segmo__member *member)
         remark(writer, SEGMO__REMARK_RESERVED_NAME, member->value);
         return;
     }
-    member->name_len = (uint32_t)segmo__moengage_check_name(writer->table.remarks,
-                                                            name_of(writer, member), member->value);
+    if (member->name_len > SEGMO__MOENGAGE_NAME_MAX)
+        member->name_len = (uint32_t)segmo__moengage_check_name(
+            writer->table.remarks, name_of(writer, member), member->value);
     segmo__members_add(&writer->table, member);
 }
 
@@ -227,6 +225,7 @@ static void flatten(segmo__writer *writer, segmo__member *member, segmo__json_cu
 
     room->path.len = 0;
     segmo__buf_add_slice(&room->path, name_of(writer, member));
+    segmo__buf_add_lit(&room->path, "_");
     room->names.len = member->name;
     place.own = member->rank >= SEGMO__RANK_OWN_INSIDE;
     if (*cursor->at == '{')

@@ -12,7 +12,7 @@
 typedef struct segmo__writer {
     segmo__members table;
     const segmo__attributes_rules *rules;
-    uint32_t lists; /* of objects, met so far */
+    uint16_t lists; /* of objects, met so far */
     int depth;
 } segmo__writer;
 

@@ -5,7 +5,7 @@
 #include <pthread.h>
 
 #define NAMES_MAX   (512u << 10) /* more than any request takes */
-#define TABLES_MAX  (4u << 20)   /* fewer than 65,536 members, which slots can count */
+#define TABLES_MAX  (2u << 20)   /* fewer than 65,536 members, which slots and lists can count */
 #define FIRST_SLOTS 64
 
 /* ---- the thread's room ------------------------------------------------------------------- */
@@ -144,7 +144,8 @@ int segmo__members_begin(segmo__members *table)
     table->slots = room->slots.len / sizeof(uint16_t);
     table->slot_count = FIRST_SLOTS;
     table->shown = 0;
-    if (!segmo__buf_extend(&room->slots, FIRST_SLOTS * sizeof(uint16_t)))
+    if (!segmo__buf_reserve(&room->names, 1) ||
+        !segmo__buf_extend(&room->slots, FIRST_SLOTS * sizeof(uint16_t)))
         return 0;
     memset(slots_of(table), 0, FIRST_SLOTS * sizeof(uint16_t));
     return 1;
@@ -160,10 +161,10 @@ void segmo__members_end(segmo__members *table)
 }
 
 /* Adds a member behind the others; its index + 1, or 0 when there is no room. */
-static uint32_t push(segmo__members *table, const segmo__member *member)
+static uint16_t push(segmo__members *table, const segmo__member *member)
 {
     segmo__buf_add(&table->room->members, member, sizeof *member);
-    return table->room->members.failed ? 0 : (uint32_t)segmo__members_count(table);
+    return table->room->members.failed ? 0 : (uint16_t)segmo__members_count(table);
 }
 
 static void lose(segmo__members *table, segmo__slice value)
@@ -189,7 +190,7 @@ static void settle_in_list(segmo__members *table, segmo__member *standing,
 /* One more value of a list that has some already; `head` is the index of the first. */
 static void add_to_list(segmo__members *table, size_t head, segmo__member *added)
 {
-    uint32_t last = segmo__members_at(table, head)->last, index;
+    uint16_t last = segmo__members_at(table, head)->last, index;
 
     if (segmo__members_at(table, last - 1)->item == added->item) {
         settle_in_list(table, segmo__members_at(table, last - 1), added);
@@ -227,7 +228,7 @@ void segmo__members_add(segmo__members *table, segmo__member *added)
         standing->hidden = 1;
         table->shown--;
     }
-    added->last = (uint32_t)segmo__members_count(table) + 1;
-    *slot = (uint16_t)push(table, added);
+    added->last = (uint16_t)(segmo__members_count(table) + 1);
+    *slot = push(table, added);
     table->shown++;
 }

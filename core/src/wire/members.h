@@ -32,9 +32,9 @@ typedef struct segmo__member {
     segmo__slice value;
     uint32_t name, name_len; /* JSON string text in the room's names */
     uint32_t hash;
-    uint32_t list; /* which list of objects it comes from, from 1; 0: none. Written as a list */
-    uint32_t item; /* which of that list's objects */
-    uint32_t next, last; /* of a list: the next value and the last one, as index + 1; 0: none */
+    uint16_t list; /* which list of objects it comes from, from 1; 0: none. Written as a list */
+    uint16_t item; /* which of that list's objects */
+    uint16_t next, last; /* of a list: the next value and the last one, as index + 1; 0: none */
     uint8_t kind;        /* segmo__json_kind */
     uint8_t form, rank;
     uint8_t hidden; /* lost its name to another, or stands in a list behind its first value */
@@ -43,7 +43,7 @@ typedef struct segmo__member {
 /* What a thread works in. */
 typedef struct segmo__room {
     segmo__buf names, members, slots; /* stacks of tables: bytes, segmo__member, uint16_t */
-    segmo__buf path;                  /* the name of the object that is being flattened */
+    segmo__buf path;                  /* what stands in front of a flattened object's names */
     segmo__buf key, json, text;       /* scratch */
 } segmo__room;
 

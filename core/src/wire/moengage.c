@@ -5,18 +5,9 @@
 #include "base/timezone.h"
 #include "model/user_id.h"
 #include "wire/attributes.h"
+#include "wire/context.h"
 
-#define LITERAL(text)                                                                              \
-    {                                                                                              \
-        text, sizeof text - 1                                                                      \
-    }
-#define LEAD(text) (segmo__slice) LITERAL(text)
-
-/* The few members of `context` that MoEngage has a place for; absent: length 0. */
-struct context {
-    segmo__slice app_version, os_name, os_version, library_name, library_version, timezone;
-    segmo__slice device_id, device_type, device_token, device_model, advertising_id, ad_tracking;
-};
+#define LEAD(text) ((segmo__slice){text, sizeof text - 1})
 
 /* One transformation. */
 struct job {
@@ -28,90 +19,13 @@ struct job {
     int64_t now_ms;
     segmo__remarks remarks;
     segmo__attributes_rules rules;
-    struct context context;
+    segmo__context context;
     int attributes_fit;
 };
 
 static segmo__slice part(const struct job *job, segmo__part which)
 {
     return segmo__message_part(job->message, which);
-}
-
-/* ---- context ----------------------------------------------------------------------------- */
-
-struct pick {
-    const char *key;
-    segmo__slice *value;
-};
-
-/* Fills in the members that are asked for, in one walk. */
-static void pick_members(segmo__slice object, const struct pick *picks, size_t count)
-{
-    segmo__json_walk walk;
-    segmo__slice key, value;
-
-    if (object.len == 0 || segmo__json_kind_of(object) != SEGMO__JSON_OBJECT)
-        return;
-    segmo__json_walk_begin(&walk, object);
-    while (segmo__json_next(&walk, &key, &value))
-        for (size_t i = 0; i < count; i++)
-            if (segmo__json_key_is(key, picks[i].key))
-                *picks[i].value = value;
-}
-
-#define PICK(object, ...)                                                                          \
-    do {                                                                                           \
-        const struct pick picks_[] = {__VA_ARGS__};                                                \
-        pick_members((object), picks_, sizeof picks_ / sizeof picks_[0]);                          \
-    } while (0)
-
-static void read_context(struct context *context, segmo__slice object)
-{
-    segmo__slice app = {0}, os = {0}, library = {0}, device = {0};
-
-    PICK(object, {"app", &app}, {"os", &os}, {"library", &library}, {"device", &device},
-         {"timezone", &context->timezone});
-    PICK(app, {"version", &context->app_version});
-    PICK(os, {"name", &context->os_name}, {"version", &context->os_version});
-    PICK(library, {"name", &context->library_name}, {"version", &context->library_version});
-    PICK(device, {"id", &context->device_id}, {"type", &context->device_type},
-         {"token", &context->device_token}, {"model", &context->device_model},
-         {"advertisingId", &context->advertising_id}, {"adTrackingEnabled", &context->ad_tracking});
-}
-
-static int is_ignoring_case(segmo__slice value, segmo__slice small)
-{
-    if (value.len != small.len)
-        return 0;
-    for (size_t i = 0; i < small.len; i++)
-        if (segmo__ascii_lower(value.at[i]) != small.at[i])
-            return 0;
-    return 1;
-}
-
-/* MoEngage's word for where something happened, of the few that it takes; NULL for any other. */
-static const char *platform_named(segmo__slice name)
-{
-    static const struct {
-        segmo__slice name;
-        const char *platform;
-    } platforms[] = {{LITERAL("\"android\""), "ANDROID"}, {LITERAL("\"ios\""), "iOS"},
-                     {LITERAL("\"ipados\""), "iOS"},      {LITERAL("\"watchos\""), "iOS"},
-                     {LITERAL("\"tvos\""), "iOS"},        {LITERAL("\"analytics.js\""), "web"}};
-
-    for (size_t i = 0; i < sizeof platforms / sizeof platforms[0]; i++)
-        if (is_ignoring_case(name, platforms[i].name))
-            return platforms[i].platform;
-    return NULL;
-}
-
-static const char *platform_of(const struct context *context)
-{
-    const char *platform = platform_named(context->device_type);
-
-    if (!platform)
-        platform = platform_named(context->os_name);
-    return platform ? platform : platform_named(context->library_name);
 }
 
 /* ---- members ----------------------------------------------------------------------------- */
@@ -304,7 +218,7 @@ static void put_time(struct job *job)
 static void put_event(struct job *job)
 {
     segmo__buf *out = job->out;
-    const char *platform = platform_of(&job->context);
+    const char *platform = segmo__context_platform(&job->context);
 
     segmo__buf_add_lit(out, "{\"type\":\"event\",\"customer_id\":");
     put_as_string(out, part(job, SEGMO__PART_USER_ID));
@@ -343,8 +257,8 @@ static void put_customer(struct job *job)
 
 static void put_device(struct job *job)
 {
-    const struct context *context = &job->context;
-    const char *platform = platform_of(context);
+    const segmo__context *context = &job->context;
+    const char *platform = segmo__context_platform(context);
     segmo__buf *out = job->out;
 
     if (!platform || !is_text(context->device_id) || !is_text(context->device_token))
@@ -529,7 +443,7 @@ static segmo__attributes_rules rules_of(const struct job *job, int data_api)
         .geo = settings->geo,
         .created_time = settings->created_time,
         .allow_reserved = settings->allow_reserved,
-        .prefix = is_group ? "group" : NULL,
+        .prefix = is_group ? "group_" : "",
         .extra_name = is_group ? "group_id" : NULL,
         .extra_value = part(job, SEGMO__PART_GROUP_ID),
     };
@@ -545,7 +459,7 @@ static const char *put_message(struct job *job)
     if (!is_supported(job))
         return "unsupported_call";
     job->rules = rules_of(job, data_api);
-    read_context(&job->context, part(job, SEGMO__PART_CONTEXT));
+    segmo__context_read(&job->context, part(job, SEGMO__PART_CONTEXT));
     if (data_api || job->message->call == SEGMO__CALL_ALIAS)
         return put_elements(job);
     if (job->settings->project && !job->rules.of_user) {
@@ -593,96 +507,4 @@ int segmo__moengage_transform(segmo__buf *out, segmo__moengage_element *element,
         out->failed = 0;
     }
     return status;
-}
-
-/* ---- the request around elements --------------------------------------------------------- */
-
-static void put_url_part(segmo__buf *url, const char *text)
-{
-    static const char hex[] = "0123456789ABCDEF";
-
-    for (; *text; text++) {
-        unsigned char c = (unsigned char)*text, small = c | 0x20;
-
-        if ((small >= 'a' && small <= 'z') || (c >= '0' && c <= '9') || strchr("-._~", c)) {
-            segmo__buf_add(url, text, 1);
-        } else {
-            char escape[3] = {'%', hex[c >> 4], hex[c & 15]};
-
-            segmo__buf_add(url, escape, sizeof escape);
-        }
-    }
-}
-
-void segmo__moengage_path(segmo__buf *url, const segmo__source *source,
-                          segmo__moengage_endpoint endpoint, const char *single)
-{
-    const segmo__moengage_settings *settings = &source->moengage;
-
-    segmo__buf_add_str(url, settings->host);
-    if (endpoint == SEGMO__MOENGAGE_SEGMENT) {
-        segmo__buf_add_lit(url, "/v1/integrations/segment?appId=");
-        put_url_part(url, settings->app_id);
-        return;
-    }
-    if (endpoint == SEGMO__MOENGAGE_MERGE) {
-        segmo__buf_add_lit(url, "/v1/customer/merge?app_id=");
-        put_url_part(url, settings->app_id);
-        return;
-    }
-    segmo__buf_add_lit(url, "/v1/");
-    segmo__buf_add_str(url, single ? single : "transition");
-    segmo__buf_add_lit(url, "/");
-    put_url_part(url, settings->app_id);
-    if (settings->project) {
-        segmo__buf_add_lit(url, "?project_code=");
-        put_url_part(url, settings->project);
-    }
-}
-
-void segmo__moengage_begin(segmo__buf *body, segmo__moengage_endpoint endpoint, const char *single)
-{
-    if (endpoint == SEGMO__MOENGAGE_MERGE)
-        segmo__buf_add_lit(body, "{\"merge_data\":[");
-    else if (endpoint == SEGMO__MOENGAGE_TRANSITION && !single)
-        segmo__buf_add_lit(body, "{\"type\":\"transition\",\"elements\":[");
-}
-
-void segmo__moengage_end(segmo__buf *body, segmo__moengage_endpoint endpoint, const char *single)
-{
-    if (endpoint == SEGMO__MOENGAGE_MERGE || (endpoint == SEGMO__MOENGAGE_TRANSITION && !single))
-        segmo__buf_add_lit(body, "]}");
-}
-
-/* The length of the object that compact JSON text starts with. */
-static size_t object_len(segmo__slice text)
-{
-    int depth = 0, in_string = 0;
-
-    for (size_t i = 0; i < text.len; i++) {
-        char c = text.at[i];
-
-        if (in_string && c == '\\')
-            i++;
-        else if (c == '"')
-            in_string = !in_string;
-        else if (!in_string && c == '{')
-            depth++;
-        else if (!in_string && c == '}' && --depth == 0)
-            return i + 1;
-    }
-    return text.len;
-}
-
-const char *segmo__moengage_single(segmo__slice elements)
-{
-    static const char *const types[] = {"customer", "event", "device"};
-    static const char lead[] = "{\"type\":\"";
-
-    if (elements.len < sizeof lead + 8 || memcmp(elements.at, lead, sizeof lead - 1) != 0)
-        return NULL;
-    for (size_t i = 0; i < 3; i++)
-        if (memcmp(elements.at + sizeof lead - 1, types[i], strlen(types[i])) == 0)
-            return object_len(elements) == elements.len ? types[i] : NULL;
-    return NULL;
 }

@@ -207,11 +207,27 @@ int segmo__moengage_name_reserved(segmo__slice name, int of_user)
         "source",   "INSTALL",   "UPDATE",  "MOE_TIME_FORMAT", "MOE_TIME_TIMEZONE",
         "MOE_GAID", "MOE_ISLAT", NULL};
 
-    if (name.len == 0 || segmo__moengage_name_internal(name))
+    if (name.len == 0)
         return 1;
-    if (starts_with(name, "moe_"))
-        return !is_system_name(name, of_user);
-    return of_user && strchr("_iuasIUM", name.at[0]) && is_any_of(name, reserved);
+    switch (name.at[0]) { /* most names are none of these */
+    case 'U':
+        if (segmo__moengage_name_internal(name))
+            return 1;
+        break;
+    case 'm':
+        return starts_with(name, "moe_") && !is_system_name(name, of_user);
+    case '_':
+    case 'a':
+    case 'i':
+    case 's':
+    case 'u':
+    case 'I':
+    case 'M':
+        break;
+    default:
+        return 0;
+    }
+    return of_user && is_any_of(name, reserved);
 }
 
 /* ---- lengths ----------------------------------------------------------------------------- */

@@ -46,9 +46,16 @@ static size_t good_prefix(segmo__slice key, int *splits_upper)
 
 int segmo__is_snake_case(segmo__slice key)
 {
-    int splits_upper;
+    char before = '_';
 
-    return good_prefix(key, &splits_upper) == key.len;
+    for (size_t i = 0; i < key.len; i++) {
+        char c = key.at[i];
+
+        if (!is_lower(c) && !is_digit(c) && (c != '_' || before == '_'))
+            return 0;
+        before = c;
+    }
+    return before != '_';
 }
 
 /* Copies one word: capitals and digits in lower case, then small letters and digits. */
