@@ -319,22 +319,25 @@ static int wait_for_delivery(struct import *import)
  */
 static int print_summary(struct import *import)
 {
-    struct counts now[DESTINATIONS];
-    int has_counts = !import->dry_run && delivery_counts(import->client, now, NULL);
+    struct counts now[DESTINATIONS] = {{.dead = 0}};
+    char *stats = NULL;
     struct import_summary summary = {.dry_run = import->dry_run,
                                      .accepted = import->accepted,
                                      .found = import->found,
                                      .blank = import->blank,
                                      .reading_ms = import->reading_ms,
                                      .total_ms = segmo__clock_mono_ms() - import->started_ms,
-                                     .refusals = &import->refusals,
-                                     .counts = has_counts ? now : NULL};
+                                     .refusals = &import->refusals};
     int code = import->refusals.count > 0 ? EXIT_REFUSED : EXIT_DONE;
 
-    for (int i = 0; has_counts && i < DESTINATIONS; i++)
+    if (!import->dry_run)
+        delivery_counts(import->client, now, &stats);
+    for (int i = 0; i < DESTINATIONS; i++)
         if (now[i].dead > 0)
             code = EXIT_REFUSED;
+    summary.stats = stats;
     import_summary_print(&summary, args_has(import->args, "json"));
+    segmo_free(stats);
     return code;
 }
 

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from harness import ENVIRONMENT, PROGRAM, ROOT, wait_until
+from harness import ENVIRONMENT, PATIENCE_S, PROGRAM, ROOT, wait_until
 
 DONE, REFUSED, USAGE, INPUT, TIMEOUT, INTERRUPTED = 0, 1, 2, 3, 4, 130
 COMMANDS = ["send", "import", "transform", "explain", "dead", "stats", "sandbox", "doctor", "config", "e2e",
@@ -381,6 +381,15 @@ def test_an_import_delivers_every_line_and_accounts_for_them(segmo, options, san
     assert (stats["unique"], stats["duplicates"], stats["order_violations"]) == (1000, 0, 0)
 
 
+def test_an_import_counts_why_messages_were_skipped(segmo, options, sandbox, tmp_path):
+    path = write_lines(tmp_path / "events.ndjson", [track(1), {"type": "track", "anonymousId": "a1", "event": "E"}])
+    ran = segmo("import", path, *options, *moengage(sandbox))
+    assert ran.returncode == DONE, ran.stderr
+    assert "  skipped, no_user_id: 1" in ran.stdout.splitlines()
+    again = segmo("import", path, "--again", "--json", *options, *moengage(sandbox))
+    assert json.loads(again.stdout)["destinations"]["moengage"]["skipped_for"] == {"no_user_id": 1}
+
+
 def test_bad_lines_are_named_and_never_cost_their_neighbours(segmo, options, sandbox, tmp_path):
     path = tmp_path / "mixed.ndjson"
     long_line = json.dumps(track(9, context={"filler": "x" * 40000}))
@@ -467,17 +476,24 @@ def records_in(segmo, offline):
     return json.loads(segmo("stats", "--json", *offline).stdout)["records"]
 
 
+def place_of_import(spool):
+    """The offset that the import keeps: the last eight bytes of its state."""
+    return max((int.from_bytes(path.read_bytes()[-8:], "little") for path in spool.glob("import-*.state")), default=0)
+
+
 def test_a_killed_import_resumes_without_loss_or_doubles(segmo, start_segmo, options, offline, sandbox, spool,
                                                           tmp_path):
-    count = 20000
+    count = 40000
     path = write_lines(tmp_path / "events.ndjson", [track(n) for n in range(count)])
     dice = random.Random(7)
     killed = 0
     for _ in range(KILLS):
+        before = place_of_import(spool)
         running = start_segmo("import", path, "--no-wait", *offline)
-        if killed:
-            wait_until(lambda: running.popen.poll() is not None or any(spool.glob("*/*.seg")), "it runs")
-        time.sleep(dice.random() * 0.02)
+        end = time.monotonic() + PATIENCE_S
+        while running.popen.poll() is None and place_of_import(spool) <= before:  # no pause: a line takes microseconds
+            assert time.monotonic() < end, "the import does not read on"
+        time.sleep(dice.random() * 0.004)
         if running.popen.poll() is None:
             running.kill()
             killed += 1

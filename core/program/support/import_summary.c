@@ -1,5 +1,6 @@
 #include "support/import_summary.h"
 
+#include "support/delivery.h"
 #include "support/output.h"
 
 #include <inttypes.h>
@@ -20,14 +21,15 @@ static void put_reasons(segmo__buf *json, const struct refusals *refusals)
     }
 }
 
-static void put_destinations(segmo__buf *json, const struct counts *counts)
+/* All that the client counted, reasons included. */
+static void put_destinations(segmo__buf *json, const char *stats)
 {
-    for (int i = 0; counts && i < DESTINATIONS; i++)
-        segmo__buf_addf(json,
-                        "%s\"%s\":{\"accepted\":%" PRIu64 ",\"delivered\":%" PRIu64
-                        ",\"dead\":%" PRIu64 ",\"pending\":%" PRIu64 ",\"skipped\":%" PRIu64 "}",
-                        i > 0 ? "," : "", destination_names[i], counts[i].accepted,
-                        counts[i].delivered, counts[i].dead, counts[i].pending, counts[i].skipped);
+    segmo__slice destinations;
+
+    if (stats && segmo__json_member(segmo__slice_of(stats), "destinations", &destinations))
+        segmo__buf_add_slice(json, destinations);
+    else
+        segmo__buf_add_lit(json, "{}");
 }
 
 static void print_as_json(const struct import_summary *summary)
@@ -44,9 +46,9 @@ static void print_as_json(const struct import_summary *summary)
                     summary->accepted, summary->found, rejected, summary->blank, rate_of(summary),
                     summary->reading_ms, summary->total_ms);
     put_reasons(&json, summary->refusals);
-    segmo__buf_add_lit(&json, "},\"destinations\":{");
-    put_destinations(&json, summary->counts);
-    segmo__buf_add_lit(&json, "}}");
+    segmo__buf_add_lit(&json, "},\"destinations\":");
+    put_destinations(&json, summary->stats);
+    segmo__buf_add_char(&json, '}');
     print_line(json.data, json.len);
     segmo__buf_free(&json);
 }
@@ -69,27 +71,48 @@ static void print_reasons(const struct refusals *refusals)
                grouped(number, refusals->reasons[i].count));
 }
 
-static int is_untouched(const struct counts *counts)
+static uint64_t number_in(const segmo__json *node, const char *name)
 {
-    return counts->accepted + counts->delivered + counts->dead + counts->skipped +
-               counts->pending ==
-           0;
+    return (uint64_t)segmo__json_number(segmo__json_get(node, name), 0);
 }
 
-static void print_destinations(const struct counts *counts)
+static void print_for(const char *what, const segmo__json *reasons)
 {
     char number[GROUPED_LEN];
 
+    for (const segmo__json *at = segmo__json_first(reasons); at; at = segmo__json_after(at))
+        printf("  %s, %s: %s\n", what, segmo__json_name(at),
+               grouped(number, (uint64_t)segmo__json_number(at, 0)));
+}
+
+static void print_destination(const char *name, const segmo__json *counts)
+{
+    static const char *const columns[] = {"delivered", "dead", "skipped", "pending"};
+    char number[GROUPED_LEN];
+
+    if (number_in(counts, "accepted") == 0)
+        return;
+    printf("%-18s", name);
+    for (int i = 0; i < 4; i++)
+        printf(" %12s", grouped(number, number_in(counts, columns[i])));
+    fputc('\n', stdout);
+    print_for("skipped", segmo__json_get(counts, "skipped_for"));
+    print_for("dead", segmo__json_get(counts, "dead_for"));
+}
+
+static void print_destinations(const char *stats)
+{
+    segmo__json *tree = NULL;
+
+    if (segmo__json_parse(&tree, segmo__slice_of(stats), NULL) != SEGMO_OK)
+        return;
     printf("\n%-18s %12s %12s %12s %12s\n", "destination", "delivered", "dead", "skipped",
            "pending");
-    for (int i = 0; i < DESTINATIONS; i++) {
-        if (is_untouched(&counts[i]))
-            continue;
-        printf("%-18s %12s", destination_names[i], grouped(number, counts[i].delivered));
-        printf(" %12s", grouped(number, counts[i].dead));
-        printf(" %12s", grouped(number, counts[i].skipped));
-        printf(" %12s\n", grouped(number, counts[i].pending));
-    }
+    for (int i = 0; i < DESTINATIONS; i++)
+        print_destination(
+            destination_names[i],
+            segmo__json_get(segmo__json_get(tree, "destinations"), destination_names[i]));
+    segmo__json_free(tree);
 }
 
 static void print_as_words(const struct import_summary *summary)
@@ -100,8 +123,8 @@ static void print_as_words(const struct import_summary *summary)
     print_count("rejected", summary->refusals->count);
     print_reasons(summary->refusals);
     print_count("messages/s", rate_of(summary));
-    if (summary->counts)
-        print_destinations(summary->counts);
+    if (summary->stats)
+        print_destinations(summary->stats);
 }
 
 void import_summary_print(const struct import_summary *summary, int as_json)

@@ -2,7 +2,6 @@
 #ifndef SEGMO_PROGRAM_IMPORT_SUMMARY_H
 #define SEGMO_PROGRAM_IMPORT_SUMMARY_H
 
-#include "support/delivery.h"
 #include "support/refusals.h"
 
 struct import_summary {
@@ -13,7 +12,7 @@ struct import_summary {
     int64_t reading_ms; /* how long reading and accepting took */
     int64_t total_ms;
     const struct refusals *refusals;
-    const struct counts *counts; /* one a destination; NULL: unknown */
+    const char *stats; /* the client's, as JSON; NULL: unknown */
 };
 
 void import_summary_print(const struct import_summary *summary, int as_json);
