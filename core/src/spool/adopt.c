@@ -137,6 +137,20 @@ static int is_damaged(const spool_file *file, segmo__segment_kind kind)
            (kind == SEGMO__SEGMENT_OURS && atomic_load(&file->end) < SEGMO__SEGMENT_DATA);
 }
 
+/* What was reserved behind the last record is given back, so that nobody reads it again. A file
+ * with damage is kept as it is. */
+static void cut_tail(spool_file *file, const survey *found)
+{
+    segmo__file handle;
+
+    if (found->damage.records > 0 || found->behind >= atomic_load(&file->end) ||
+        segmo__spool_file_handle(&handle, file, 1) != 0)
+        return;
+    if (segmo__file_truncate(&handle, found->behind) == 0)
+        atomic_store(&file->end, found->behind);
+    segmo__spool_file_close_handle(file, &handle);
+}
+
 static int adopt_file(void *ctx, const char *name)
 {
     adoption *adopting = ctx;
@@ -168,6 +182,8 @@ static int adopt_file(void *ctx, const char *name)
         segmo__spool_file_free(file);
         return 0;
     }
+    if (kind == SEGMO__SEGMENT_OURS)
+        cut_tail(file, &found);
     if (is_damaged(file, kind))
         file->damage = (tally){1, SEGMO__SEGMENT_TABLE};
     take_in(adopting, file, &found);

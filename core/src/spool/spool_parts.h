@@ -214,6 +214,7 @@ typedef struct survey {
     tally damage;
     uint64_t records; /* of ours with something pending */
     uint32_t foreign;
+    uint32_t behind; /* where the last whole record ends */
 } survey;
 /* 0, or -errno; `out` then holds what was found up to there. */
 int segmo__spool_survey(segmo__spool *spool, spool_file *file, uint32_t end, survey *out);

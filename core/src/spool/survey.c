@@ -39,7 +39,7 @@ int segmo__spool_survey(segmo__spool *spool, spool_file *file, uint32_t end, sur
     segmo__file handle;
     int code;
 
-    *out = (survey){0};
+    *out = (survey){.behind = SEGMO__SEGMENT_DATA};
     if (!segmo__segment_reader_init(&reader))
         return -ENOMEM;
     code = segmo__spool_load_rows(file);
@@ -48,9 +48,11 @@ int segmo__spool_survey(segmo__spool *spool, spool_file *file, uint32_t end, sur
     if (code != 0)
         goto done;
     segmo__segment_reader_aim(&reader, &handle, SEGMO__SEGMENT_DATA, end, !file->adopted);
-    while ((code = segmo__segment_reader_next(&reader, &record)) == 1)
+    while ((code = segmo__segment_reader_next(&reader, &record)) == 1) {
         count_record(spool, out, file->rows[segmo__segment_row(record.offset)] | record.flags,
                      record.payload);
+        out->behind = segmo__segment_behind(record.offset, record.payload.len);
+    }
     out->damage = (tally){reader.damaged_records, reader.damaged_bytes};
     segmo__spool_file_close_handle(file, &handle);
 done:
