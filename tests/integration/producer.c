@@ -1,13 +1,14 @@
 /* producer: a host program for the integration tests. It records what it was told is accepted in a
  * file that outlives it, one byte a message, and is then killed, forked or cut off by the test.
  *
- *   producer produce ACCEPTED SPOOL URL FIRST COUNT THREADS [name=value ...]   enqueue, then wait
- * for ever producer finish  ACCEPTED SPOOL URL FIRST COUNT THREADS [name=value ...]   enqueue,
- * flush, close, print the stats producer leave   ACCEPTED SPOOL URL FIRST COUNT THREADS [name=value
- * ...]   enqueue, end without a word (_exit) producer kills   ACCEPTED SPOOL URL FIRST COUNT ROUNDS
- * [name=value ...]   ROUNDS children produce and are killed producer forks   ACCEPTED SPOOL URL
- * FIRST COUNT ROUNDS  [name=value ...]   8 threads produce while ROUNDS children are forked, each
- * of which enqueues COUNT messages and ends
+ *     producer MODE ACCEPTED SPOOL URL FIRST COUNT MANY [name=value ...]
+ *
+ * - produce: MANY threads enqueue, then wait for ever
+ * - finish: they enqueue, the client is flushed and closed, the stats are printed
+ * - leave: they enqueue, the process ends without a word (_exit)
+ * - kills: MANY children produce, one after the other, and are killed
+ * - forks: 8 threads produce while MANY children are forked, each of which enqueues COUNT messages
+ *   and ends
  *
  * Messages are tracks with a property `seq`, FIRST and up; users are seq % 50 (of a thread of its
  * own).

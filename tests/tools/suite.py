@@ -135,6 +135,7 @@ def pytest(config):
                "-o", f"cache_dir={report.parent}/pytest_cache", "tests"]
     sanitizers = dict.fromkeys(("ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"),
                                f"log_path={report.parent}/sanitizer")
+    sanitizers["LSAN_OPTIONS"] = f"print_suppressions=0:suppressions={ROOT}/tests/tools/leaks.supp"
     environment = {**os.environ, **sanitizers, "SEGMO_BUILD": str(report.parent), "SEGMO_PROGRAM": str(report.parent / "segmo"),
                    "PYTHONDONTWRITEBYTECODE": "1"}
     code = subprocess.run(command, cwd=ROOT, env=environment).returncode
