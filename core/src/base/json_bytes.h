@@ -27,19 +27,25 @@ static inline int segmo__json_is_plain(char c)
     return (signed char)c >= 0x20 && c != '"' && c != '\\';
 }
 
+#ifdef __SSE2__
+/* All bits of each byte that is not plain. Signed: bytes from 0x80 on are negative and so below
+ * 0x20. */
+static inline __m128i segmo__json_odd_bytes(__m128i bytes)
+{
+    __m128i odd = _mm_cmplt_epi8(bytes, _mm_set1_epi8(0x20));
+
+    odd = _mm_or_si128(odd, _mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')));
+    return _mm_or_si128(odd, _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\')));
+}
+#endif
+
 /* The first byte from `at` on that is not plain, or `end`. */
 static inline const char *segmo__json_skip_plain(const char *at, const char *end)
 {
 #ifdef __SSE2__
     for (; end - at >= 16; at += 16) {
-        __m128i bytes = _mm_loadu_si128((const __m128i *)at);
-        /* signed: bytes from 0x80 on are negative, below 0x20 as well */
-        __m128i odd = _mm_cmplt_epi8(bytes, _mm_set1_epi8(0x20));
-        int mask;
+        int mask = _mm_movemask_epi8(segmo__json_odd_bytes(_mm_loadu_si128((const __m128i *)at)));
 
-        odd = _mm_or_si128(odd, _mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')));
-        odd = _mm_or_si128(odd, _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\')));
-        mask = _mm_movemask_epi8(odd);
         if (mask)
             return at + __builtin_ctz((unsigned)mask);
     }

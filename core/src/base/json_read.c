@@ -277,8 +277,12 @@ int segmo__json_key_means(segmo__slice raw_key, segmo__slice text)
     const char *at = raw_key.at, *end = at + raw_key.len;
     size_t matched = 0;
 
-    if (raw_key.len <= text.len || !has_escape(raw_key))
-        return raw_key.len == text.len && memcmp(at, text.at, text.len) == 0;
+    if (raw_key.len < text.len)
+        return 0;
+    if (raw_key.len == text.len)
+        return memcmp(at, text.at, text.len) == 0 && !has_escape(raw_key);
+    if (!has_escape(raw_key))
+        return 0;
     while (at < end) {
         char bytes[4];
         size_t count = (size_t)segmo__json_decode(&at, bytes);

@@ -511,56 +511,63 @@ static void put_completed(draft *d, segmo__buf *out)
  *     56  parts (at u16, len u16)[14] | 0 u8[16]
  */
 
-#define PARTS_AT 56
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define LE16(number) ((uint16_t)(number))
+#define LE32(number) ((uint32_t)(number))
+#define LE64(number) ((uint64_t)(number))
+#else
+#define LE16(number) __builtin_bswap16((uint16_t)(number))
+#define LE32(number) __builtin_bswap32((uint32_t)(number))
+#define LE64(number) __builtin_bswap64((uint64_t)(number))
+#endif
 
-static void put_le(unsigned char *at, uint64_t number, int bytes)
+typedef struct stored_index {
+    uint8_t version, call, flags, wants[SEGMO__INTEGRATION_COUNT], zero;
+    uint32_t json_len, zero_32;
+    uint64_t source, user, id_hash, accepted_ms, timestamp_ms;
+    struct {
+        uint16_t at, len;
+    } part[SEGMO__PART_COUNT];
+    uint8_t room[16];
+} stored_index;
+
+_Static_assert(sizeof(stored_index) == SEGMO__MESSAGE_INDEX_SIZE, "the index has no gaps");
+
+static void put_index(char *out, const segmo__message *message)
 {
-    for (int i = 0; i < bytes; i++)
-        at[i] = (unsigned char)(number >> 8 * i);
-}
+    stored_index index = {.version = INDEX_VERSION, .call = message->call, .flags = message->flags};
 
-static uint64_t get_le(const unsigned char *at, int bytes)
-{
-    uint64_t number = 0;
-
-    for (int i = 0; i < bytes; i++)
-        number |= (uint64_t)at[i] << 8 * i;
-    return number;
-}
-
-static void put_index(unsigned char index[SEGMO__MESSAGE_INDEX_SIZE], const segmo__message *message)
-{
-    memset(index, 0, SEGMO__MESSAGE_INDEX_SIZE);
-    index[0] = INDEX_VERSION;
-    index[1] = message->call;
-    index[2] = message->flags;
-    memcpy(index + 3, message->wants, SEGMO__INTEGRATION_COUNT);
-    put_le(index + 8, message->json_len, 4);
-    put_le(index + 16, message->source, 8);
-    put_le(index + 24, message->user, 8);
-    put_le(index + 32, message->id_hash, 8);
-    put_le(index + 40, (uint64_t)message->accepted_ms, 8);
-    put_le(index + 48, (uint64_t)message->timestamp_ms, 8);
+    memcpy(index.wants, message->wants, sizeof index.wants);
+    index.json_len = LE32(message->json_len);
+    index.source = LE64(message->source);
+    index.user = LE64(message->user);
+    index.id_hash = LE64(message->id_hash);
+    index.accepted_ms = LE64(message->accepted_ms);
+    index.timestamp_ms = LE64(message->timestamp_ms);
     for (int part = 0; part < SEGMO__PART_COUNT; part++) {
-        put_le(index + PARTS_AT + 4 * part, message->part[part].at, 2);
-        put_le(index + PARTS_AT + 4 * part + 2, message->part[part].len, 2);
+        index.part[part].at = LE16(message->part[part].at);
+        index.part[part].len = LE16(message->part[part].len);
     }
+    memcpy(out, &index, sizeof index);
 }
 
-static void get_index(const unsigned char *index, segmo__message *message)
+static void get_index(const char *stored, segmo__message *message)
 {
-    message->call = index[1];
-    message->flags = index[2];
-    memcpy(message->wants, index + 3, SEGMO__INTEGRATION_COUNT);
-    message->json_len = (uint32_t)get_le(index + 8, 4);
-    message->source = get_le(index + 16, 8);
-    message->user = get_le(index + 24, 8);
-    message->id_hash = get_le(index + 32, 8);
-    message->accepted_ms = (int64_t)get_le(index + 40, 8);
-    message->timestamp_ms = (int64_t)get_le(index + 48, 8);
+    stored_index index;
+
+    memcpy(&index, stored, sizeof index);
+    message->call = index.call;
+    message->flags = index.flags;
+    memcpy(message->wants, index.wants, sizeof index.wants);
+    message->json_len = LE32(index.json_len);
+    message->source = LE64(index.source);
+    message->user = LE64(index.user);
+    message->id_hash = LE64(index.id_hash);
+    message->accepted_ms = (int64_t)LE64(index.accepted_ms);
+    message->timestamp_ms = (int64_t)LE64(index.timestamp_ms);
     for (int part = 0; part < SEGMO__PART_COUNT; part++) {
-        message->part[part].at = (uint16_t)get_le(index + PARTS_AT + 4 * part, 2);
-        message->part[part].len = (uint16_t)get_le(index + PARTS_AT + 4 * part + 2, 2);
+        message->part[part].at = LE16(index.part[part].at);
+        message->part[part].len = LE16(index.part[part].len);
     }
 }
 
@@ -577,11 +584,9 @@ static int index_fits(const segmo__message *message, size_t json_len)
 
 int segmo__message_read(segmo__message *out, segmo__slice stored, segmo_error **err)
 {
-    const unsigned char *index = (const unsigned char *)stored.at;
-
-    if (stored.len > SEGMO__MESSAGE_INDEX_SIZE && index[0] == INDEX_VERSION) {
+    if (stored.len > SEGMO__MESSAGE_INDEX_SIZE && *stored.at == INDEX_VERSION) {
         out->json = stored.at + SEGMO__MESSAGE_INDEX_SIZE;
-        get_index(index, out);
+        get_index(stored.at, out);
         if (index_fits(out, stored.len - SEGMO__MESSAGE_INDEX_SIZE))
             return SEGMO_OK;
     }
@@ -631,7 +636,7 @@ static int store(draft *d, segmo__buf *stored, segmo_error **err)
     d->message.json = stored->data + index_at + SEGMO__MESSAGE_INDEX_SIZE;
     if (put_hashes(&d->message, err) != SEGMO_OK)
         return SEGMO_ERR_MEMORY;
-    put_index((unsigned char *)stored->data + index_at, &d->message);
+    put_index(stored->data + index_at, &d->message);
     return SEGMO_OK;
 }
 
