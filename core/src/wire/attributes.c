@@ -179,7 +179,7 @@ static void put_as_text(const segmo__writer *writer, segmo__buf *out, const segm
     put_value(&inside, &room->json, member->value, (segmo__json_kind)member->kind);
     writer->table.remarks->count = unlimited.count;
     segmo__json_put_string(&room->text, room->json.data, room->json.len);
-    if (!segmo__room_is_full(room))
+    if (segmo__room_status(room) == SEGMO_OK)
         segmo__moengage_put_text(out, writer->table.remarks, segmo__buf_slice(&room->text),
                                  member->value);
 }
@@ -212,6 +212,9 @@ static void put_form(const segmo__writer *writer, segmo__buf *out, const segmo__
     case SEGMO__FORM_TEXT:
         put_as_text(writer, out, member);
         break;
+    case SEGMO__FORM_PLAIN:
+        segmo__json_put_string(out, member->value.at, member->value.len);
+        break;
     case SEGMO__FORM_GEO:
         put_location(out, member->value);
         break;
@@ -227,7 +230,7 @@ int segmo__attributes_put(segmo__buf *out, segmo__slice object,
     size_t max = SIZE_MAX;
 
     if (!segmo__members_begin(&writer.table))
-        return 0;
+        return SEGMO_ERR_MEMORY;
     segmo__buf_add_str(&room->path, rules->prefix);
     if (object.len > 0)
         segmo__collect_object(&writer, object);
@@ -240,5 +243,5 @@ int segmo__attributes_put(segmo__buf *out, segmo__slice object,
             max = SEGMO__MOENGAGE_ATTRIBUTES_MAX;
     }
     put_members(&writer, out, max);
-    return !segmo__room_is_full(room);
+    return segmo__room_status(room);
 }

@@ -15,12 +15,14 @@ typedef struct segmo__attributes_rules {
     int allow_reserved;
     const char *prefix;     /* in front of every name, parted by "_", or NULL */
     const char *extra_name; /* one more attribute, which wins over a member of that name, or NULL */
-    segmo__slice extra_value; /* its JSON */
+    segmo__slice extra_json; /* its value: JSON of the message, */
+    segmo__slice extra_text; /* or text */
 } segmo__attributes_rules;
 
 /* Appends a JSON object made of the members of `object` (a span of the message; an empty slice has
- * none). Works in buffers of the calling thread, so that no memory is taken once they are warm. 0
- * when a buffer is full: the attributes are too large for any request (or memory ran out). */
+ * none). Works in buffers of the calling thread, so that no memory is taken once they are warm.
+ * Answers SEGMO_ERR_INVALID when the names alone are more than any request takes, and
+ * SEGMO_ERR_MEMORY. */
 int segmo__attributes_put(segmo__buf *out, segmo__slice object,
                           const segmo__attributes_rules *rules, segmo__remarks *remarks);
 

@@ -306,8 +306,10 @@ void segmo__collect_extra(segmo__writer *writer)
 {
     const segmo__attributes_rules *rules = writer->rules;
     segmo__buf *names = &writer->table.room->names;
-    segmo__member extra = {.value = rules->extra_value,
-                           .kind = (uint8_t)segmo__json_kind_of(rules->extra_value),
+    int is_text = rules->extra_text.len > 0;
+    segmo__member extra = {.value = is_text ? rules->extra_text : rules->extra_json,
+                           .kind = (uint8_t)segmo__json_kind_of(rules->extra_json),
+                           .form = is_text ? SEGMO__FORM_PLAIN : SEGMO__FORM_COPIED,
                            .rank = SEGMO__RANK_EXTRA,
                            .name = (uint32_t)names->len};
 

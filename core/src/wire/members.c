@@ -1,6 +1,7 @@
 #include "wire/members.h"
 
 #include "base/id.h"
+#include "wire/moengage.h"
 
 #include <pthread.h>
 
@@ -61,10 +62,16 @@ segmo__room *segmo__room_enter(void)
     return room;
 }
 
-int segmo__room_is_full(const segmo__room *room)
+/* A message is too short to reach the ceiling of any buffer but the names', in which flattening
+ * repeats the names of objects. */
+int segmo__room_status(const segmo__room *room)
 {
-    return room->names.failed || room->members.failed || room->slots.failed || room->path.failed ||
-           room->key.failed || room->json.failed || room->text.failed;
+    if (room->names.failed && room->names.len > SEGMO__MOENGAGE_SINGLE_MAX)
+        return SEGMO_ERR_INVALID;
+    if (room->names.failed || room->members.failed || room->slots.failed || room->path.failed ||
+        room->key.failed || room->json.failed || room->text.failed)
+        return SEGMO_ERR_MEMORY;
+    return SEGMO_OK;
 }
 
 /* ---- names -------------------------------------------------------------------------------- */

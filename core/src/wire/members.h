@@ -25,6 +25,7 @@ typedef enum segmo__member_form {
     SEGMO__FORM_COPIED, /* the value as it is, names inside converted */
     SEGMO__FORM_QUOTED, /* a number as a string */
     SEGMO__FORM_TEXT,   /* its JSON as a string */
+    SEGMO__FORM_PLAIN,  /* text of ours, not JSON yet */
     SEGMO__FORM_GEO     /* a location as "latitude longitude" */
 } segmo__member_form;
 
@@ -56,7 +57,8 @@ typedef struct segmo__members {
 } segmo__members;
 
 segmo__room *segmo__room_enter(void); /* the thread's room, emptied */
-int segmo__room_is_full(const segmo__room *room);
+/* SEGMO_OK, SEGMO_ERR_INVALID (names for more than any request) or SEGMO_ERR_MEMORY. */
+int segmo__room_status(const segmo__room *room);
 
 /* 0 when there is no room. `table->room` and `table->remarks` are set. */
 int segmo__members_begin(segmo__members *table);

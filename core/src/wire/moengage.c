@@ -7,6 +7,9 @@
 #include "wire/attributes.h"
 #include "wire/context.h"
 
+#define ZONE_MAX   128 /* longer than any zone's name, with escapes */
+#define ID_MAX     256 /* longer than any id that is refused, with escapes */
+
 #define LEAD(text) ((segmo__slice){text, sizeof text - 1})
 
 /* One transformation. */
@@ -20,7 +23,7 @@ struct job {
     segmo__remarks remarks;
     segmo__attributes_rules rules;
     segmo__context context;
-    int attributes_fit;
+    int status; /* of the attributes */
 };
 
 static segmo__slice part(const struct job *job, segmo__part which)
@@ -38,6 +41,11 @@ static int is_text(segmo__slice value)
 
     return kind == SEGMO__JSON_STRING ? value.len > 2
                                       : kind != SEGMO__JSON_NULL && kind < SEGMO__JSON_ARRAY;
+}
+
+static int is_string(segmo__slice value)
+{
+    return value.len > 2 && value.at[0] == '"';
 }
 
 static void put_as_string(segmo__buf *out, segmo__slice value)
@@ -60,13 +68,18 @@ static void put_text_member(segmo__buf *out, segmo__slice lead, segmo__slice val
     put_as_string(out, value);
 }
 
+static int is_object(segmo__slice value)
+{
+    return value.len > 0 && segmo__json_kind_of(value) == SEGMO__JSON_OBJECT;
+}
+
 static void put_attributes(struct job *job, segmo__part which)
 {
     segmo__slice object = part(job, which);
 
-    if (object.len > 0 && segmo__json_kind_of(object) != SEGMO__JSON_OBJECT)
+    if (!is_object(object))
         object.len = 0;
-    job->attributes_fit &= segmo__attributes_put(job->out, object, &job->rules, &job->remarks);
+    job->status = segmo__attributes_put(job->out, object, &job->rules, &job->remarks);
 }
 
 /* ---- users ------------------------------------------------------------------------------- */
@@ -82,7 +95,7 @@ static int is_blank(segmo__slice text)
 /* Why nothing can be sent for a user of this id, or NULL. */
 static const char *user_problem(segmo__slice id)
 {
-    char room[256];
+    char room[ID_MAX];
     segmo__buf text = {.data = room, .cap = sizeof room, .max = sizeof room};
     segmo__slice decoded = id;
 
@@ -104,40 +117,40 @@ static int is_view(const struct job *job)
     return job->message->call == SEGMO__CALL_PAGE || job->message->call == SEGMO__CALL_SCREEN;
 }
 
-/* "Viewed NAME Page", of the call's name or else its category. */
-static void put_view_name(struct job *job)
+/* "Viewed NAME Page", of the call's name or else its category. Answers what the name was made of.
+ */
+static segmo__slice put_view_name(struct job *job)
 {
-    int is_page = job->message->call == SEGMO__CALL_PAGE;
-    segmo__part which = SEGMO__PART_NAME;
-    char room[2048];
-    segmo__buf text = {.data = room, .cap = sizeof room, .max = sizeof room};
-    segmo__slice name;
+    segmo__slice name = part(job, SEGMO__PART_NAME);
 
-    if (!is_text(part(job, which)))
-        which = SEGMO__PART_CATEGORY;
-    name = part(job, which);
-    segmo__buf_add_lit(&text, "\"Viewed ");
-    if (is_text(name) && segmo__json_kind_of(name) == SEGMO__JSON_STRING) {
-        segmo__slice inner = {name.at + 1, name.len - 2};
-
-        inner.len = segmo__moengage_cut(inner, SEGMO__MOENGAGE_NAME_MAX);
-        segmo__buf_add_slice(&text, inner);
-        segmo__buf_add_lit(&text, " ");
+    if (!is_string(name))
+        name = part(job, SEGMO__PART_CATEGORY);
+    segmo__buf_add_lit(job->out, "Viewed ");
+    if (is_string(name)) {
+        segmo__buf_add(job->out, name.at + 1, name.len - 2);
+        segmo__buf_add_lit(job->out, " ");
     }
-    segmo__buf_add_str(&text, is_page ? "Page\"" : "Screen\"");
-    segmo__moengage_put_event_name(job->out, &job->remarks, segmo__buf_slice(&text), name);
+    segmo__buf_add_str(job->out, job->message->call == SEGMO__CALL_PAGE ? "Page" : "Screen");
+    return name;
 }
 
 static void put_event_name(struct job *job)
 {
-    segmo__slice name = part(job, SEGMO__PART_EVENT);
+    segmo__slice spot = part(job, SEGMO__PART_EVENT), name;
+    segmo__buf *out = job->out;
+    size_t start;
 
+    segmo__buf_add_lit(out, "\"");
+    start = out->len;
     if (is_view(job))
-        put_view_name(job);
-    else if (name.at[0] == '"')
-        segmo__moengage_put_event_name(job->out, &job->remarks, name, name);
+        spot = put_view_name(job);
     else
-        put_as_string(job->out, name);
+        segmo__buf_add(out, spot.at + 1, spot.len - 2);
+    if (out->failed)
+        return;
+    name = (segmo__slice){out->data + start, out->len - start};
+    out->len = start + segmo__moengage_check_event_name(&job->remarks, name, spot);
+    segmo__buf_add_lit(out, "\"");
 }
 
 /* 2026-01-05T10:11:12[.345...]Z as MoEngage wants it. */
@@ -183,12 +196,14 @@ static void put_utc(segmo__buf *out, segmo__slice time, int64_t unix_ms)
 static void put_offset(struct job *job, int64_t unix_ms)
 {
     segmo__slice zone = job->context.timezone;
+    int64_t unix_s = unix_ms / 1000 - (unix_ms % 1000 < 0);
+    char room[ZONE_MAX];
+    segmo__buf text = {.data = room, .cap = sizeof room, .max = sizeof room};
     int32_t offset_s;
 
-    if (!is_text(zone) || zone.at[0] != '"')
+    if (!is_string(zone))
         return;
-    if (!segmo__timezone_offset((segmo__slice){zone.at + 1, zone.len - 2},
-                                unix_ms / 1000 - (unix_ms % 1000 < 0), &offset_s)) {
+    if (!segmo__timezone_offset(segmo__json_text(zone, &text), unix_s, &offset_s)) {
         segmo__remark_on(&job->remarks, SEGMO__REMARK_UNKNOWN_TIMEZONE, zone);
         return;
     }
@@ -278,6 +293,17 @@ static void put_device(struct job *job)
     job->element->users++;
 }
 
+static int is_same_id(segmo__slice a, segmo__slice b)
+{
+    char room_a[ID_MAX], room_b[ID_MAX];
+    segmo__buf text_a = {.data = room_a, .cap = sizeof room_a, .max = sizeof room_a};
+    segmo__buf text_b = {.data = room_b, .cap = sizeof room_b, .max = sizeof room_b};
+
+    a = segmo__json_text(a, &text_a);
+    b = segmo__json_text(b, &text_b);
+    return a.len == b.len && a.len > 0 && memcmp(a.at, b.at, a.len) == 0;
+}
+
 /* A merge cannot be undone, so both ids must be beyond doubt. */
 static const char *put_merge(struct job *job)
 {
@@ -287,7 +313,7 @@ static const char *put_merge(struct job *job)
 
     if (problem)
         return problem;
-    if (merged.len == retained.len && memcmp(merged.at, retained.at, merged.len) == 0)
+    if (is_same_id(merged, retained))
         return "same_user_id";
     segmo__buf_add_lit(job->out, "{\"merged_user\":");
     put_as_string(job->out, merged);
@@ -340,11 +366,6 @@ static void put_context(struct job *job)
     segmo__buf_add_lit(out, "},\"library\":{");
     put_text_member(out, LEAD("\"version\":"), job->context.library_version);
     segmo__buf_add_lit(out, "}}");
-}
-
-static int is_object(segmo__slice value)
-{
-    return value.len > 0 && segmo__json_kind_of(value) == SEGMO__JSON_OBJECT;
 }
 
 static void put_identify_body(struct job *job)
@@ -445,7 +466,7 @@ static segmo__attributes_rules rules_of(const struct job *job, int data_api)
         .allow_reserved = settings->allow_reserved,
         .prefix = is_group ? "group_" : "",
         .extra_name = is_group ? "group_id" : NULL,
-        .extra_value = part(job, SEGMO__PART_GROUP_ID),
+        .extra_json = part(job, SEGMO__PART_GROUP_ID),
     };
 }
 
@@ -453,8 +474,6 @@ static const char *put_message(struct job *job)
 {
     int classic = is_cloud_classic(job->source);
     int data_api = classic && job->settings->api == SEGMO__API_DATA;
-    char room[1024];
-    segmo__buf project = {.data = room, .cap = sizeof room, .max = sizeof room};
 
     if (!is_supported(job))
         return "unsupported_call";
@@ -463,9 +482,8 @@ static const char *put_message(struct job *job)
     if (data_api || job->message->call == SEGMO__CALL_ALIAS)
         return put_elements(job);
     if (job->settings->project && !job->rules.of_user) {
-        segmo__json_put_text(&project, job->settings->project);
         job->rules.extra_name = "moe_project_name";
-        job->rules.extra_value = segmo__buf_slice(&project);
+        job->rules.extra_text = segmo__slice_of(job->settings->project);
     }
     return put_segment_body(job, !classic);
 }
@@ -490,17 +508,18 @@ int segmo__moengage_transform(segmo__buf *out, segmo__moengage_element *element,
                       .message = message,
                       .now_ms = now_ms,
                       .remarks = {message, source->moengage.limits, note, ctx, 0},
-                      .attributes_fit = 1};
+                      .status = SEGMO_OK};
     size_t before = out->len;
-    int status = SEGMO_OK;
+    int status;
 
     *element = (segmo__moengage_element){0};
     element->skip = put_message(&job);
     if (element->skip)
         return SEGMO_OK;
-    if (!job.attributes_fit || out->len - before > SEGMO__MOENGAGE_SINGLE_MAX)
+    status = out->failed ? SEGMO_ERR_MEMORY : job.status;
+    if (status == SEGMO_ERR_INVALID || out->len - before > SEGMO__MOENGAGE_SINGLE_MAX)
         status = fail_too_large(&job, err);
-    else if (out->failed)
+    else if (status != SEGMO_OK)
         status = segmo__fail_memory(err);
     if (status != SEGMO_OK) {
         out->len = before;

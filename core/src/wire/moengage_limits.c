@@ -278,6 +278,16 @@ size_t segmo__moengage_check_name(segmo__remarks *remarks, segmo__slice name, se
     return remarks->limits == SEGMO__LIMITS_TRUNCATE ? cut : name.len;
 }
 
+size_t segmo__moengage_check_event_name(segmo__remarks *remarks, segmo__slice name,
+                                        segmo__slice spot)
+{
+    if (starts_with(name, "moe_"))
+        segmo__remark_on(remarks, SEGMO__REMARK_EVENT_NAME_RESERVED, spot);
+    if (memchr(name.at, '.', name.len))
+        segmo__remark_on(remarks, SEGMO__REMARK_EVENT_NAME_DOT, spot);
+    return segmo__moengage_check_name(remarks, name, spot);
+}
+
 static void put_quoted(segmo__buf *out, segmo__slice text)
 {
     segmo__buf_add_char(out, '"');
@@ -288,24 +298,6 @@ static void put_quoted(segmo__buf *out, segmo__slice text)
 static segmo__slice unquoted(segmo__slice string)
 {
     return (segmo__slice){string.at + 1, string.len - 2};
-}
-
-void segmo__moengage_put_event_name(segmo__buf *out, segmo__remarks *remarks, segmo__slice name,
-                                    segmo__slice spot)
-{
-    segmo__slice text = unquoted(name);
-    size_t cut = segmo__moengage_cut(text, SEGMO__MOENGAGE_NAME_MAX);
-
-    if (starts_with(text, "moe_"))
-        segmo__remark_on(remarks, SEGMO__REMARK_EVENT_NAME_RESERVED, spot);
-    if (memchr(text.at, '.', text.len))
-        segmo__remark_on(remarks, SEGMO__REMARK_EVENT_NAME_DOT, spot);
-    if (cut < text.len) {
-        segmo__remark_on(remarks, SEGMO__REMARK_NAME_TOO_LONG, spot);
-        if (remarks->limits == SEGMO__LIMITS_TRUNCATE)
-            text.len = cut;
-    }
-    put_quoted(out, text);
 }
 
 static int is_url(segmo__slice text)

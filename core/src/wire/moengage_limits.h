@@ -69,10 +69,10 @@ void segmo__moengage_check_characters(segmo__remarks *remarks, segmo__slice name
 /* A remark on an attribute's name that is too long (JSON string text); answers how much of it to
  * use. */
 size_t segmo__moengage_check_name(segmo__remarks *remarks, segmo__slice name, segmo__slice spot);
-/* Appends an event's name or a string value (both with quotes), with its remarks, cut when limits
- * say so. */
-void segmo__moengage_put_event_name(segmo__buf *out, segmo__remarks *remarks, segmo__slice name,
-                                    segmo__slice spot);
+/* Remarks on an event's name (JSON string text); answers how much of it to use. */
+size_t segmo__moengage_check_event_name(segmo__remarks *remarks, segmo__slice name,
+                                        segmo__slice spot);
+/* Appends a string value (with quotes), with its remarks, cut when limits say so. */
 void segmo__moengage_put_text(segmo__buf *out, segmo__remarks *remarks, segmo__slice string,
                               segmo__slice spot);
 
