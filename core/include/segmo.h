@@ -15,8 +15,8 @@
  *  - Every public type is opaque. JSON crosses as a pointer and a length in bytes, UTF-8, never NUL
  *    terminated unless said; plain strings (`const char *`) end in NUL.
  *  - Functions return a status: SEGMO_OK (0) or a positive status for success, a negative one for
- *    failure. The last argument, `err`, may be NULL; otherwise a failure stores an error object there
- *    that the caller frees with segmo_error_free(), and success leaves it untouched.
+ *    failure. The last argument, `err`, may be NULL; otherwise a failure stores an error object
+ *    there that the caller frees with segmo_error_free(), and success leaves it untouched.
  *  - What a function hands out through `out` is yours: free it with the function of its noun, and
  *    memory (`char *`) with segmo_free(). What you pass in stays yours and is copied when needed.
  *    Every `free` accepts NULL, never fails and never waits.
@@ -32,8 +32,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SEGMO_VERSION       "0.1.0"
-#define SEGMO_ABI_VERSION   1
+#define SEGMO_VERSION        "0.1.0"
+#define SEGMO_ABI_VERSION    1
 #define SEGMO_SOURCE_DEFAULT ((const char *)0)
 
 #ifdef __cplusplus
@@ -121,7 +121,7 @@ void segmo_free(void *memory);
  */
 int segmo_error_status(const segmo_error *error);
 
-/** What went wrong and what to do, in one sentence of UTF-8. Lives as long as the error; never NULL.
+/** What went wrong and what to do, in one sentence; never NULL, lives as long as the error.
  *
  * Contains no secret and no payload value.
  *
@@ -176,9 +176,9 @@ int segmo_config_new(segmo_config **out, segmo_error **err);
 /** Sets one option by its dotted name, for example "moengage.app_id". Beats environment and file.
  *
  * `value` is text: numbers in decimal, sizes with an optional unit ("64MiB"), times in
- * milliseconds or with a unit ("30s", "7d"), booleans as true or false, `sources` as JSON; NULL takes
- * the value back. Name and value are copied.
- * Fails with SEGMO_ERR_OPTION: an unknown name (the nearest one is offered) or a malformed value.
+ * milliseconds or with a unit ("30s", "7d"), booleans as true or false, `sources` as JSON; NULL
+ * takes the value back. Name and value are copied. Fails with SEGMO_ERR_OPTION: an unknown name
+ * (the nearest one is offered) or a malformed value.
  *
  * @thread one
  * @since 0.1
@@ -187,7 +187,8 @@ int segmo_config_set(segmo_config *config, const char *name, const char *value, 
 
 /** Reads one option's effective value into `*out` (NUL terminated; free with segmo_free()).
  *
- * NULL when it has none, not even a default. Secrets come back masked ("WK1***"). Fails with SEGMO_ERR_OPTION for an unknown name.
+ * NULL when it has none, not even a default. Secrets come back masked ("WK1***"). Fails with
+ * SEGMO_ERR_OPTION for an unknown name.
  *
  * @thread one
  * @since 0.1
@@ -232,8 +233,8 @@ int segmo_config_json(const segmo_config *config, char **out, size_t *out_len, s
  */
 void segmo_config_free(segmo_config *config);
 
-/** Every option there is, as a JSON array of {"name", "type", "default", "secret", "env", "per_source",
- * "choices" (of a choice), "help"}.
+/** Every option there is, as a JSON array of {"name", "type", "default", "secret", "env",
+ * "per_source", "choices" (of a choice), "help"}.
  *
  * `*out` is freed with segmo_free(). Fails with SEGMO_ERR_MEMORY.
  *
@@ -244,7 +245,7 @@ int segmo_options_json(char **out, size_t *out_len, segmo_error **err);
 
 /* ---- client -------------------------------------------------------------------------------- */
 
-/** Opens a client: checks the configuration, takes a spool directory, adopts what dead processes left.
+/** Opens a client: checks the configuration, takes a spool directory, adopts what the dead left.
  *
  * Starts no thread yet: the first message does. Fails with SEGMO_ERR_OPTION (the option is the
  * error's field), SEGMO_ERR_IO (spool directory: path, owner, mode and remedy) or SEGMO_ERR_MEMORY.
@@ -259,10 +260,11 @@ int segmo_client_open(segmo_client **out, const segmo_config *config, segmo_erro
  *
  * `source` names the source (its id or its write key); SEGMO_SOURCE_DEFAULT takes the only one.
  * `json` is one message object with a "type"; at most 32,768 bytes.
- * Returns SEGMO_OK: the message is in the operating system's file and survives a kill of the process;
- * or SEGMO_SYNC_WANTED: it is too, and `spool.sync = always` wants segmo_client_sync() next.
- * Fails, having queued nothing, with SEGMO_ERR_JSON, SEGMO_ERR_INVALID (the field is a JSON pointer),
- * SEGMO_ERR_TOO_LARGE, SEGMO_ERR_FULL (retryable), SEGMO_ERR_CLOSED, SEGMO_ERR_NOT_FOUND (source).
+ * Returns SEGMO_OK: the message is in the operating system's file and survives a kill of the
+ * process; or SEGMO_SYNC_WANTED: it is too, and `spool.sync = always` wants segmo_client_sync()
+ * next. Fails, having queued nothing, with SEGMO_ERR_JSON, SEGMO_ERR_INVALID (the field is a JSON
+ * pointer), SEGMO_ERR_TOO_LARGE, SEGMO_ERR_FULL (retryable), SEGMO_ERR_CLOSED, SEGMO_ERR_NOT_FOUND
+ * (source).
  *
  * @thread any
  * @since 0.1
@@ -270,12 +272,12 @@ int segmo_client_open(segmo_client **out, const segmo_config *config, segmo_erro
 int segmo_client_enqueue(segmo_client *client, const char *source, const char *json,
                          size_t json_len, segmo_error **err);
 
-/** Accepts a batch body: {"batch": [message, ...], "context", "integrations", "sentAt"}. Never waits.
+/** Accepts a batch: {"batch": [message, ...], "context", "integrations", "sentAt"}. Never waits.
  *
- * Batch-level context and integrations are merged under each item's own. One refused item never costs
- * its neighbours: `*out` receives {"accepted": n, "rejected": [{"index", "status", "field",
- * "message", "retryable"}]} (free with segmo_free()). Returns as segmo_client_enqueue() when the body
- * itself could be read; fails with SEGMO_ERR_JSON, SEGMO_ERR_INVALID or SEGMO_ERR_TOO_LARGE
+ * Batch-level context and integrations are merged under each item's own. One refused item never
+ * costs its neighbours: `*out` receives {"accepted": n, "rejected": [{"index", "status", "field",
+ * "message", "retryable"}]} (free with segmo_free()). Returns as segmo_client_enqueue() when the
+ * body itself could be read; fails with SEGMO_ERR_JSON, SEGMO_ERR_INVALID or SEGMO_ERR_TOO_LARGE
  * (over 512,000 bytes) otherwise.
  *
  * @thread any
@@ -315,7 +317,7 @@ int segmo_client_wait_room(segmo_client *client, uint32_t timeout_ms, segmo_erro
  */
 int segmo_client_flush(segmo_client *client, uint32_t timeout_ms, segmo_error **err);
 
-/** Takes the oldest report into `*out`, waiting at most `timeout_ms` for one; NULL when there is none.
+/** Takes the oldest report into `*out`, waiting at most `timeout_ms` for one; NULL: there is none.
  *
  * Free it with segmo_report_free(). The queue is bounded: what overflows is counted in the stats.
  *
@@ -335,8 +337,8 @@ int segmo_client_poll(segmo_client *client, segmo_report **out, uint32_t timeout
  */
 int segmo_client_report_fd(segmo_client *client);
 
-/** Counters as JSON: per destination accepted, delivered, dead, pending, skipped by reason, attempts;
- * the spool's bytes, files and oldest age; reports dropped; state of each destination.
+/** Counters as JSON: per destination accepted, delivered, dead, pending, skipped by reason,
+ * attempts; the spool's bytes, files and oldest age; reports dropped; state of each destination.
  *
  * At any moment accepted = delivered + dead + pending + skipped, per destination.
  * `*out` is freed with segmo_free().
@@ -346,18 +348,19 @@ int segmo_client_report_fd(segmo_client *client);
  */
 int segmo_client_stats_json(segmo_client *client, char **out, size_t *out_len, segmo_error **err);
 
-/** Says what would happen to a message, as JSON: each destination, its mode, why or why not, and what
- * the mode cannot do. Uses the settings in force; queues nothing.
+/** Says what would happen to a message, as JSON: each destination, its mode, why or why not, and
+ * what the mode cannot do. Uses the settings in force; queues nothing.
  *
  * `*out` is freed with segmo_free(). Fails as segmo_client_enqueue().
  *
  * @thread any
  * @since 0.1
  */
-int segmo_client_explain(segmo_client *client, const char *source, const char *json, size_t json_len,
-                         char **out, size_t *out_len, segmo_error **err);
+int segmo_client_explain(segmo_client *client, const char *source, const char *json,
+                         size_t json_len, char **out, size_t *out_len, segmo_error **err);
 
-/** Turns a MoEngage Streams payload into track (and identify) messages of an HTTP source and accepts them.
+/** Turns a MoEngage Streams payload into track (and identify) messages of an HTTP source and
+ * accepts them.
  *
  * `*out` receives {"events", "accepted", "skipped": {reason: n}, "rejected": [{"index", "field",
  * "message"}]} (free with segmo_free()); one bad event never costs the others.
@@ -373,8 +376,8 @@ int segmo_client_import_streams(segmo_client *client, const char *source, const 
 
 /** 1 in `*found` when the spool directory still holds a message with this message id, else 0.
  *
- * Looks through the files of this and of dead processes; meant for resuming an import, not for every
- * message.
+ * Looks through the files of this and of dead processes; meant for resuming an import, not for
+ * every message.
  *
  * @thread any
  * @since 0.1
@@ -384,7 +387,8 @@ int segmo_client_holds(segmo_client *client, const char *message_id, int *found,
 /** Flushes at most `timeout_ms`, then stops: later calls answer SEGMO_ERR_CLOSED.
  *
  * What is still pending stays on disk and is sent by the next client on the directory. Returns
- * SEGMO_OK, or SEGMO_ERR_TIMEOUT when something is still pending (the client is closed all the same).
+ * SEGMO_OK, or SEGMO_ERR_TIMEOUT when something is still pending (the client is closed all the
+ * same).
  *
  * @thread any
  * @blocking
@@ -406,7 +410,8 @@ void segmo_client_free(segmo_client *client);
 /** Records who a user is. `traits` and `extra` are JSON objects as text, or NULL.
  *
  * `extra` holds any other member of the message: anonymousId, context, integrations, timestamp,
- * messageId. `user_id` may be NULL when `extra` gives an anonymousId. Returns as segmo_client_enqueue().
+ * messageId. `user_id` may be NULL when `extra` gives an anonymousId. Returns as
+ * segmo_client_enqueue().
  *
  * @thread any
  * @since 0.1
@@ -481,7 +486,8 @@ int segmo_explain(const segmo_config *config, const char *source, const char *js
                   char **out, size_t *out_len, segmo_error **err);
 
 /** What segmo_client_import_streams() would accept for a Streams payload, as JSON:
- * {"messages": [...], "skipped": {reason: n}, "rejected": [{"index", "field", "reason"}]}. Stores nothing.
+ * {"messages": [...], "skipped": {reason: n}, "rejected": [{"index", "field", "reason"}]}. Stores
+ * nothing.
  *
  * `*out` is freed with segmo_free(). Fails with SEGMO_ERR_JSON or SEGMO_ERR_INVALID.
  *
@@ -491,8 +497,9 @@ int segmo_explain(const segmo_config *config, const char *source, const char *js
 int segmo_convert_streams(const segmo_config *config, const char *json, size_t json_len, char **out,
                           size_t *out_len, segmo_error **err);
 
-/** What the spool directory of a configuration holds, as JSON: processes (alive or not), files, bytes,
- * records per destination and state, oldest age, damaged records, dead letters. Changes nothing.
+/** What the spool directory of a configuration holds, as JSON: processes (alive or not), files,
+ * bytes, records per destination and state, oldest age, damaged records, dead letters. Changes
+ * nothing.
  *
  * `*out` is freed with segmo_free(). Fails with SEGMO_ERR_IO.
  *

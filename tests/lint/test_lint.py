@@ -144,7 +144,7 @@ def test_a_c_file_that_does_not_say_what_it_is_is_found(plant):
         "core/src/base/x.h", "core/src/base/y.c"]
 
 
-@pytest.mark.parametrize("text", ["int a; \n", "\tint a;\n", "int a;", "int a;\n\n"])
+@pytest.mark.parametrize("text", ["int a; \n", "\tint a;\n", "int a;", "int a;\n\n", "/*" + 97 * "x" + "*/\n"])
 def test_invisible_white_space_is_found(plant, text):
     assert len(findings(lint.white_space, plant({"core/src/base/x.c": text}))) == 1
 

@@ -51,7 +51,8 @@ void segmo__buf_clear(segmo__buf *buf); /* empties and un-fails it, keeps the me
 
 /* `len` writable bytes at the end, already counted in buf->len; NULL when over the ceiling. */
 char *segmo__buf_extend(segmo__buf *buf, size_t len);
-int segmo__buf_reserve(segmo__buf *buf, size_t len); /* room for `len` more bytes; 0 when there is none */
+/* Makes room for `len` more bytes; 0 when there is none. */
+int segmo__buf_reserve(segmo__buf *buf, size_t len);
 
 void segmo__buf_add_slow(segmo__buf *buf, const void *bytes, size_t len);
 
@@ -76,9 +77,10 @@ void segmo__buf_add_str(segmo__buf *buf, const char *text);
 void segmo__buf_add_char(segmo__buf *buf, char c);
 void segmo__buf_add_u64(segmo__buf *buf, uint64_t number);
 void segmo__buf_add_i64(segmo__buf *buf, int64_t number);
-void segmo__buf_addf(segmo__buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void segmo__buf_addf(segmo__buf *buf, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
-/* The content as a NUL terminated string that the caller frees with segmo__free(); NULL if failed. */
+/* The content as a NUL terminated string; free it with segmo__free(). NULL if the buffer failed. */
 char *segmo__buf_detach(segmo__buf *buf);
 
 #endif

@@ -4,9 +4,9 @@
 
 #include "segmo.h"
 
-/* Stores an error in `*err` (when `err` is not NULL) and returns `status`. `field` is a JSON pointer or
- * an option's name, or NULL. The message names cause and remedy and never carries a payload value. An
- * error that already stands in `*err` is replaced. */
+/* Stores an error in `*err` (when `err` is not NULL) and returns `status`. `field` is a JSON
+ * pointer or an option's name, or NULL. The message names cause and remedy and never carries a
+ * payload value. An error that already stands in `*err` is replaced. */
 int segmo__fail(segmo_error **err, int status, const char *field, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 int segmo__fail_memory(segmo_error **err);

@@ -8,12 +8,13 @@
 
 #define SEGMO__UUID_LEN 36
 
-/* A version 4 UUID: SEGMO__UUID_LEN bytes and a NUL. Random bytes are fetched for many ids at once, per
- * thread, and thrown away in a forked child. */
+/* A version 4 UUID: SEGMO__UUID_LEN bytes and a NUL. Random bytes are fetched for many ids at once,
+ * per thread, and thrown away in a forked child. */
 void segmo__id_uuid(char out[SEGMO__UUID_LEN + 1]);
 uint64_t segmo__id_random(void);
 
-/* A 64-bit hash (XXH64); the same on every machine and in every release, since it is stored on disk. */
+/* A 64-bit hash (XXH64); the same on every machine and in every release, since it is stored on
+ * disk. */
 uint64_t segmo__id_hash(const void *bytes, size_t len, uint64_t seed);
 
 /* CRC-32C (Castagnoli), by the processor's instruction where there is one. */

@@ -1,4 +1,4 @@
-/* Threads and fork. A child of fork learns that it is one by comparing generations, without a call. */
+/* Threads and fork. A child learns that it is one by comparing generations, without a call. */
 #ifndef SEGMO_BASE_THREAD_H
 #define SEGMO_BASE_THREAD_H
 
@@ -23,8 +23,9 @@ void segmo__sleep_ms(uint32_t ms);
 /* Raised by one in every child of fork. */
 uint32_t segmo__fork_generation(void);
 
-/* What an object wants done around fork. `prepare` takes its locks, `parent` and `child` release them;
- * `child` also closes inherited descriptors. Run in order of registration, backwards for prepare. */
+/* What an object wants done around fork. `prepare` takes its locks, `parent` and `child` release
+ * them; `child` also closes inherited descriptors. Run in order of registration, backwards for
+ * prepare. */
 typedef struct segmo__fork_guard {
     void (*prepare)(void *arg);
     void (*parent)(void *arg);

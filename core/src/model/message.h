@@ -1,8 +1,8 @@
 /* A message: one Segment call as it waits in the spool.
  *
- * A stored message (the spool's payload) is a fixed head, the index, and behind it the completed JSON in its
- * original bytes. The index is what the strict scan found: the type, hashes and the spans of the members that
- * later stages ask for, so that nobody scans the JSON again.
+ * A stored message (the spool's payload) is a fixed head, the index, and behind it the completed
+ * JSON in its original bytes. The index is what the strict scan found: the type, hashes and the
+ * spans of the members that later stages ask for, so that nobody scans the JSON again.
  *
  *     +-------------------+----------------------------------------------------------+
  *     | index (128 bytes) | {"type":"track","userId":"u-7", ... ,"messageId":"..."} |
@@ -16,48 +16,65 @@
 
 #include <stdint.h>
 
-#define SEGMO__MESSAGE_MAX        32768 /* bytes of JSON as handed in: Segment's limit for one message */
+#define SEGMO__MESSAGE_MAX        32768 /* bytes of JSON as handed in: Segment's own limit */
 #define SEGMO__MESSAGE_STORED_MAX 40960 /* index, JSON and what completion adds */
 #define SEGMO__MESSAGE_INDEX_SIZE 128
 
 typedef enum segmo__call {
-    SEGMO__CALL_IDENTIFY, SEGMO__CALL_TRACK, SEGMO__CALL_PAGE, SEGMO__CALL_SCREEN, SEGMO__CALL_GROUP,
+    SEGMO__CALL_IDENTIFY,
+    SEGMO__CALL_TRACK,
+    SEGMO__CALL_PAGE,
+    SEGMO__CALL_SCREEN,
+    SEGMO__CALL_GROUP,
     SEGMO__CALL_ALIAS
 } segmo__call;
 
-/* Members whose spans are kept. A value's span includes the quotes of a string; absent: length 0. */
+/* Members whose spans are kept. A string's span includes its quotes; absent: length 0. */
 typedef enum segmo__part {
-    SEGMO__PART_MESSAGE_ID, SEGMO__PART_USER_ID, SEGMO__PART_ANONYMOUS_ID, SEGMO__PART_GROUP_ID,
-    SEGMO__PART_PREVIOUS_ID, SEGMO__PART_EVENT, SEGMO__PART_NAME, SEGMO__PART_CATEGORY,
-    SEGMO__PART_PROPERTIES, SEGMO__PART_TRAITS, SEGMO__PART_CONTEXT, SEGMO__PART_INTEGRATIONS,
-    SEGMO__PART_METADATA, SEGMO__PART_TIMESTAMP, SEGMO__PART_COUNT
+    SEGMO__PART_MESSAGE_ID,
+    SEGMO__PART_USER_ID,
+    SEGMO__PART_ANONYMOUS_ID,
+    SEGMO__PART_GROUP_ID,
+    SEGMO__PART_PREVIOUS_ID,
+    SEGMO__PART_EVENT,
+    SEGMO__PART_NAME,
+    SEGMO__PART_CATEGORY,
+    SEGMO__PART_PROPERTIES,
+    SEGMO__PART_TRAITS,
+    SEGMO__PART_CONTEXT,
+    SEGMO__PART_INTEGRATIONS,
+    SEGMO__PART_METADATA,
+    SEGMO__PART_TIMESTAMP,
+    SEGMO__PART_COUNT
 } segmo__part;
 
 /* What `integrations` says of a destination (see segmo__message.wants). */
 typedef enum segmo__wish {
-    SEGMO__WISH_UNSAID = 0, SEGMO__WISH_NO = 1, SEGMO__WISH_YES = 2
+    SEGMO__WISH_UNSAID = 0,
+    SEGMO__WISH_NO = 1,
+    SEGMO__WISH_YES = 2
 } segmo__wish;
 
 typedef enum segmo__integration {
-    SEGMO__INTEGRATION_ALL,             /* All, all, ALL */
-    SEGMO__INTEGRATION_SEGMENT,         /* Segment.io */
-    SEGMO__INTEGRATION_MOENGAGE,        /* MoEngage (classic) */
+    SEGMO__INTEGRATION_ALL,              /* All, all, ALL */
+    SEGMO__INTEGRATION_SEGMENT,          /* Segment.io */
+    SEGMO__INTEGRATION_MOENGAGE,         /* MoEngage (classic) */
     SEGMO__INTEGRATION_MOENGAGE_ACTIONS, /* Moengage (Actions) */
     SEGMO__INTEGRATION_COUNT
 } segmo__integration;
 
-#define SEGMO__MESSAGE_BUNDLED_MOENGAGE 1u /* _metadata.bundled names MoEngage: its device sent it already */
+#define SEGMO__MESSAGE_BUNDLED_MOENGAGE 1u /* by _metadata.bundled its device sent it to MoEngage */
 #define SEGMO__MESSAGE_TIMESTAMP_GIVEN  2u /* the caller said when; otherwise completion did */
 
 typedef struct segmo__message {
     const char *json; /* completed, not NUL terminated */
     uint32_t json_len;
-    uint8_t call;  /* segmo__call */
-    uint8_t flags; /* SEGMO__MESSAGE_... */
+    uint8_t call;                            /* segmo__call */
+    uint8_t flags;                           /* SEGMO__MESSAGE_... */
     uint8_t wants[SEGMO__INTEGRATION_COUNT]; /* segmo__wish */
-    uint64_t source;   /* hash of the source's id (segmo__message_source_hash) */
-    uint64_t user;     /* hash of userId, else of anonymousId: the key that order is kept for */
-    uint64_t id_hash;  /* hash of the messageId's text */
+    uint64_t source;      /* hash of the source's id (segmo__message_source_hash) */
+    uint64_t user;        /* hash of userId, else of anonymousId: the key that order is kept for */
+    uint64_t id_hash;     /* hash of the messageId's text */
     int64_t accepted_ms;  /* wall clock when accepted */
     int64_t timestamp_ms; /* `timestamp` as a moment */
     struct {
@@ -74,16 +91,17 @@ typedef struct segmo__message_rules {
 } segmo__message_rules;
 
 /* Checks one message (strict scan, all rules of its call), completes it (messageId, timestamp,
- * context.library; `type` when the rules give one) and appends its stored form to `stored`, whose earlier
- * content stays. The members keep their order and bytes; what is added stands at the end of its object.
+ * context.library; `type` when the rules give one) and appends its stored form to `stored`, whose
+ * earlier content stays. The members keep their order and bytes; what is added stands at the end of
+ * its object.
  *
- * Fails, leaving `stored` as it was, with SEGMO_ERR_JSON, SEGMO_ERR_TOO_LARGE or SEGMO_ERR_INVALID; the
- * field is a JSON pointer, the message gives reason and remedy. */
-int segmo__message_complete(segmo__buf *stored, segmo__slice json, const segmo__message_rules *rules,
-                            segmo_error **err);
+ * Fails, leaving `stored` as it was, with SEGMO_ERR_JSON, SEGMO_ERR_TOO_LARGE or SEGMO_ERR_INVALID;
+ * the field is a JSON pointer, the message gives reason and remedy. */
+int segmo__message_complete(segmo__buf *stored, segmo__slice json,
+                            const segmo__message_rules *rules, segmo_error **err);
 
-/* Reads a stored message; the result points into `stored`. Fails with SEGMO_ERR_INVALID when the index does
- * not fit the bytes (written by an unknown release). */
+/* Reads a stored message; the result points into `stored`. Fails with SEGMO_ERR_INVALID when the
+ * index does not fit the bytes (written by an unknown release). */
 int segmo__message_read(segmo__message *out, segmo__slice stored, segmo_error **err);
 
 static inline segmo__slice segmo__message_part(const segmo__message *message, segmo__part part)

@@ -3,8 +3,9 @@
  *     spool.dir/
  *       <process>/lock            held while the process lives
  *       <process>/<number>.seg    8 MiB, reserved in advance
- *       damaged/<...>.seg         files in which something could not be read, once the rest of them
- * is settled dead/<...>.ndjson         dead letters
+ *       damaged/<...>.seg         files in which something could not be read, once the rest of
+ *                                 them is settled
+ *       dead/<...>.ndjson         dead letters
  *
  * Appending is a copy into a mapped, reserved file on the caller's thread. A keeper thread prepares
  * the next file and syncs. Each record carries one settled state per destination in a table at the
