@@ -267,6 +267,21 @@ ssize_t segmo__file_read(const segmo__file *file, uint64_t offset, void *bytes, 
     return (ssize_t)total;
 }
 
+/* The range is synced through a mapping of its own that has no pages: syncing the one that is
+ * stored into would take away, page by page, that its pages are ready, and disturb every processor
+ * for it. */
+static int sync_range(int fd, uint64_t from, uint64_t len)
+{
+    char *map = mmap(NULL, len, PROT_READ, MAP_SHARED, fd, (off_t)from);
+    int code;
+
+    if (map == MAP_FAILED)
+        return -errno;
+    code = msync(map, len, MS_SYNC) == 0 ? 0 : -errno;
+    munmap(map, len);
+    return code;
+}
+
 int segmo__file_sync(segmo__file *file, uint64_t offset, uint64_t len)
 {
     int code = segmo__file_ask(SEGMO__FILE_SYNC, NULL, file->fd, offset, NULL);
@@ -275,8 +290,18 @@ int segmo__file_sync(segmo__file *file, uint64_t offset, uint64_t len)
     if (code != 0)
         return code;
     if (file->map)
-        return msync(file->map + from, len + (offset - from), MS_SYNC) == 0 ? 0 : -errno;
+        return sync_range(file->fd, from, len + (offset - from));
     return fdatasync(file->fd) == 0 ? 0 : -errno;
+}
+
+void segmo__file_release(segmo__file *file, uint64_t offset, uint64_t len)
+{
+    uint64_t from = (offset + PAGE - 1) & ~(uint64_t)(PAGE - 1);
+    uint64_t end = (offset + len) & ~(uint64_t)(PAGE - 1);
+
+    if (file->map && from < end)
+        (void)mmap(file->map + from, end - from, PROT_NONE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
 }
 
 int segmo__file_truncate(segmo__file *file, uint64_t size)

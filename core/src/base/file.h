@@ -37,6 +37,9 @@ int segmo__file_store(segmo__file *file, uint64_t offset, const void *bytes, siz
 int segmo__file_publish(segmo__file *file, uint64_t offset, uint32_t word);
 ssize_t segmo__file_read(const segmo__file *file, uint64_t offset, void *bytes, size_t len);
 int segmo__file_sync(segmo__file *file, uint64_t offset, uint64_t len); /* to the disk itself */
+/* Nothing will be stored into the whole pages of this range any more: takes them out of the
+ * mapping, so that syncing them costs no other processor anything. They can still be read. */
+void segmo__file_release(segmo__file *file, uint64_t offset, uint64_t len);
 int segmo__file_truncate(segmo__file *file, uint64_t size);
 
 /* Text files that only grow (dead letters): one write per call, 0600. */

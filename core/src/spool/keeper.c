@@ -30,6 +30,15 @@ static int sync_names(segmo__spool *spool)
     return code;
 }
 
+/* Records are never stored into again; the settled table is. The page that the last sync left half
+ * filled starts before `from`. */
+static uint32_t released(uint32_t from)
+{
+    uint32_t page = from & ~(uint32_t)4095;
+
+    return page > SEGMO__SEGMENT_DATA ? page : SEGMO__SEGMENT_DATA;
+}
+
 /* Syncs the pages that were appended to, and not the whole file, which would take away that its
  * pages are ready. */
 static int sync_file(segmo__spool *spool, spool_file *file)
@@ -40,6 +49,7 @@ static int sync_file(segmo__spool *spool, spool_file *file)
 
     if (!file->dir || end <= (from > 0 ? from : SEGMO__SEGMENT_DATA))
         return 0;
+    segmo__file_release(&file->file, released(from), end - released(from));
     code = segmo__file_sync(&file->file, from, end - from);
     if (code == 0 && from == 0)
         code = sync_names(spool);
