@@ -182,25 +182,29 @@ static int in_trouble(const lane *of)
     return of->back > 0 || of->held > 0;
 }
 
-/* First choice an idle lane, second a busy one, last one in trouble; each time the nearest one
- * behind that of the hash. New users thus never wait for another user's retry or slow answer while
- * a lane is free. */
-static uint32_t lane_for_new_user(const segmo__lanes *lanes, uint32_t user, uint32_t width)
+/* How good a lane is for a user without items: idle, busy, in trouble. */
+static int rank_of(const lane *of)
 {
-    uint32_t home = (uint32_t)(((uint64_t)user * width) >> 32);
-    uint32_t busy = NONE;
+    return in_trouble(of) ? 2 : of->in_flight > 0 ? 1 : 0;
+}
 
-    for (uint32_t step = 0; step < lanes->count; step++) {
-        uint32_t at = (home + step) % lanes->count;
+/* The shortest of the first `width` idle lanes, else of the busy ones, else of those in trouble.
+ * New users thus never wait for another user's retry or slow answer while a lane is free, and lanes
+ * stay of one length: users that never fall silent stay where they came first. */
+static uint32_t lane_for_new_user(const segmo__lanes *lanes, uint32_t width)
+{
+    uint32_t best = 0, idle = 0;
 
-        if (in_trouble(&lanes->lane[at]))
-            continue;
-        if (lanes->lane[at].in_flight == 0)
-            return at;
-        if (busy == NONE)
-            busy = at;
+    for (uint32_t at = 0; at < lanes->count; at++) {
+        const lane *of = &lanes->lane[at], *than = &lanes->lane[best];
+
+        if (rank_of(of) == 0 && idle++ >= width)
+            break;
+        if (rank_of(of) < rank_of(than) ||
+            (rank_of(of) == rank_of(than) && of->waiting < than->waiting))
+            best = at;
     }
-    return busy != NONE ? busy : home;
+    return best;
 }
 
 static void link_last(segmo__lanes *lanes, lane *to, uint32_t index)
@@ -224,9 +228,8 @@ int segmo__lanes_add(segmo__lanes *lanes, const segmo__lane_item *item, uint64_t
     if (segmo__lanes_full(lanes))
         return 0;
     link = anchor_link(lanes, item->user);
-    to = *link != NONE
-             ? lanes->pool[*link].item.lane
-             : lane_for_new_user(lanes, item->user, lanes_deserved(lanes, backlog, batch));
+    to = *link != NONE ? lanes->pool[*link].item.lane
+                       : lane_for_new_user(lanes, lanes_deserved(lanes, backlog, batch));
     index = take_node(lanes);
     lanes->pool[index].item = *item;
     lanes->pool[index].item.lane = to & (SEGMO__LANES_MAX - 1);

@@ -1,10 +1,10 @@
 /* Lanes: several batches in flight and still one order per user. No I/O and no clock.
  *
  * An item is a record's place and its user's hash. While a user has items in a lane, later ones
- * follow into the same lane; a user without any goes to a lane chosen by hash among as many lanes
- * as the backlog deserves (one when little waits, so that batches fill; all when much does),
- * passing over lanes that are in trouble or have a batch in flight while there are better ones. A
- * lane has at most one batch in flight.
+ * follow into the same lane; a user without any goes to the shortest of as many lanes as the
+ * backlog deserves (one when little waits, so that batches fill; all when much does), passing over
+ * lanes that are in trouble or have a batch in flight while there are better ones. A lane has at
+ * most one batch in flight.
  *
  * A batch that comes back (retry, halve) stays at the head of its lane, whole, and is not mixed
  * with later items: the lane is "in trouble" until the last of them has left.

@@ -1,5 +1,4 @@
-/* Reading: cursors that hand out what is pending, and records that are read again. The worker's
- * thread. */
+/* Reading: cursors that hand out what is pending. The worker's thread. */
 #include "spool/spool_parts.h"
 
 #include "base/clock.h"
@@ -60,12 +59,7 @@ void segmo__spool_let_go(segmo__spool *spool, const spool_file *file)
         if (cursor->live == file)
             cursor->live = NULL;
     }
-    for (unsigned i = 0; i < HANDLES; i++) {
-        if (spool->again[i].file != file)
-            continue;
-        segmo__spool_file_close_handle(file, &spool->again[i].handle);
-        spool->again[i] = (read_handle){.handle.fd = -1};
-    }
+    segmo__read_again_let_go(&spool->again, file);
     if (spool->found == file)
         spool->found = NULL;
 }
@@ -268,83 +262,4 @@ int segmo__spool_next(segmo__spool_cursor *cursor, segmo__record_ref *ref, segmo
         return 1;
     }
     return 0;
-}
-
-/* ---- reading again ---- */
-
-static spool_file *file_of(segmo__spool *spool, uint32_t number)
-{
-    spool_file *file;
-
-    pthread_mutex_lock(&spool->files);
-    for (file = spool->first; file && file->number != number;)
-        file = file->next;
-    pthread_mutex_unlock(&spool->files);
-    return file;
-}
-
-/* An open handle for the file, from the few that are kept. */
-static int find_handle(segmo__spool *spool, uint32_t number, const segmo__file **out)
-{
-    read_handle *slot = &spool->again[spool->next_again];
-    spool_file *file;
-    int code;
-
-    for (unsigned i = 0; i < HANDLES; i++) {
-        if (spool->again[i].file && spool->again[i].file->number == number) {
-            *out = &spool->again[i].handle;
-            return 0;
-        }
-    }
-    file = file_of(spool, number);
-    if (!file)
-        return -ENOENT;
-    if (slot->file)
-        segmo__spool_file_close_handle(slot->file, &slot->handle);
-    *slot = (read_handle){.handle.fd = -1};
-    code = segmo__spool_file_handle(&slot->handle, file, 0);
-    if (code != 0)
-        return code;
-    slot->file = file;
-    spool->next_again = (spool->next_again + 1) % HANDLES;
-    *out = &slot->handle;
-    return 0;
-}
-
-static int read_record(segmo__spool *spool, const segmo__record_ref *ref, segmo__slice *payload)
-{
-    segmo__buf *record = &spool->again_record;
-    size_t len = SEGMO__RECORD_HEADER + (size_t)ref->length, found;
-    const segmo__file *handle;
-    int code = find_handle(spool, ref->file, &handle);
-    ssize_t got;
-    char *bytes;
-
-    if (code != 0)
-        return code;
-    segmo__buf_clear(record);
-    bytes = segmo__buf_extend(record, len);
-    if (!bytes)
-        return -ENOMEM;
-    got = segmo__file_read(handle, ref->offset, bytes, len);
-    if (got < 0)
-        return (int)got;
-    if (segmo__record_look((const unsigned char *)bytes, (size_t)got, ref->length, &found) !=
-        SEGMO__RECORD_WHOLE)
-        return -EIO;
-    *payload = (segmo__slice){bytes + SEGMO__RECORD_HEADER, found};
-    return 0;
-}
-
-int segmo__spool_read(segmo__spool *spool, const segmo__record_ref *ref, segmo__buf *out,
-                      segmo_error **err)
-{
-    segmo__slice payload = {NULL, 0};
-    int code = read_record(spool, ref, &payload);
-
-    if (code != 0)
-        return segmo__fail_io(err, code, "cannot read a record again in",
-                              spool->root ? spool->root : "memory");
-    segmo__buf_add_slice(out, payload);
-    return out->failed ? segmo__fail_memory(err) : SEGMO_OK;
 }

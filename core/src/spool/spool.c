@@ -79,9 +79,7 @@ int segmo__spool_open(segmo__spool **out, const segmo__spool_options *options, s
     spool->options.file_size = usable_size(options->file_size);
     room = spool->options.file_size - SEGMO__SEGMENT_DATA - SEGMO__RECORD_HEADER;
     spool->max_payload = room < SEGMO__SEGMENT_MAX_PAYLOAD ? room : SEGMO__SEGMENT_MAX_PAYLOAD;
-    for (unsigned i = 0; i < HANDLES; i++)
-        spool->again[i].handle.fd = -1;
-    segmo__buf_init(&spool->again_record, SEGMO__RECORD_HEADER + SEGMO__SEGMENT_MAX_PAYLOAD);
+    segmo__read_again_init(&spool->again);
     atomic_store(&spool->settled_up_to, (uint64_t)1 << 32);
     init_locks(spool);
     if (options->dir)
@@ -136,9 +134,7 @@ void segmo__spool_close(segmo__spool *spool, int inherited)
         return;
     if (!inherited)
         settle_down(spool);
-    for (unsigned i = 0; i < HANDLES; i++)
-        segmo__file_close(&spool->again[i].handle);
-    segmo__buf_free(&spool->again_record);
+    segmo__read_again_free(&spool->again);
     while (spool->first) {
         spool_file *next = spool->first->next;
 

@@ -86,12 +86,31 @@ struct segmo__spool_cursor {
     segmo__segment_reader reader;
 };
 
-/* A few files stay open for reading records again. */
-#define HANDLES 4
+/* Reading records again: a few open files, and the windows of them that were read last. */
+#define READ_HANDLES 4
+#define READ_WINDOWS 128
 typedef struct read_handle {
     spool_file *file;
     segmo__file handle;
 } read_handle;
+
+typedef struct read_window {
+    const spool_file *file; /* NULL: holds nothing */
+    char *bytes;
+    uint32_t at, len;
+} read_window;
+
+typedef struct read_again {
+    spool_file *last; /* found last */
+    read_handle handles[READ_HANDLES];
+    unsigned next_handle;
+    read_window windows[READ_WINDOWS];
+    segmo__buf record; /* one that lies in two windows */
+} read_again;
+
+void segmo__read_again_init(read_again *again);
+void segmo__read_again_free(read_again *again);
+void segmo__read_again_let_go(read_again *again, const spool_file *file);
 
 enum { /* what keeper and preparer are asked for */
        KEEPER_STOP = 1,
@@ -139,9 +158,7 @@ struct segmo__spool {
     /* the worker's: */
     segmo__spool_cursor *cursors;
     spool_file *found; /* last looked up */
-    read_handle again[HANDLES];
-    unsigned next_again;
-    segmo__buf again_record;
+    read_again again;
     _Atomic uint64_t settled_up_to; /* file number << 32 | offset of a cell */
     passed_dir *passed;
     shared_tally adopted_for[DESTINATIONS], settled_for[DESTINATIONS], damaged;

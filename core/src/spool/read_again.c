@@ -1,0 +1,169 @@
+/* Records that are read again, when their message is sent. Lanes ask for them out of order but near
+ * to each other, so files are read in windows, and the last ones are kept: a record costs a look-up
+ * instead of a system call. The worker's thread. */
+#include "spool/spool_parts.h"
+
+#include "base/mem.h"
+
+#include <errno.h>
+
+#define WINDOW (64u << 10)
+
+void segmo__read_again_init(read_again *again)
+{
+    *again = (read_again){0};
+    for (unsigned i = 0; i < READ_HANDLES; i++)
+        again->handles[i].handle.fd = -1;
+    segmo__buf_init(&again->record, SEGMO__RECORD_HEADER + SEGMO__SEGMENT_MAX_PAYLOAD);
+}
+
+void segmo__read_again_free(read_again *again)
+{
+    for (unsigned i = 0; i < READ_HANDLES; i++)
+        segmo__file_close(&again->handles[i].handle);
+    for (unsigned i = 0; i < READ_WINDOWS; i++)
+        segmo__free(again->windows[i].bytes);
+    segmo__buf_free(&again->record);
+}
+
+void segmo__read_again_let_go(read_again *again, const spool_file *file)
+{
+    if (again->last == file)
+        again->last = NULL;
+    for (unsigned i = 0; i < READ_WINDOWS; i++)
+        if (again->windows[i].file == file)
+            again->windows[i].file = NULL;
+    for (unsigned i = 0; i < READ_HANDLES; i++) {
+        if (again->handles[i].file != file)
+            continue;
+        segmo__spool_file_close_handle(file, &again->handles[i].handle);
+        again->handles[i] = (read_handle){.handle.fd = -1};
+    }
+}
+
+static int find_handle(read_again *again, spool_file *file, const segmo__file **out)
+{
+    read_handle *slot = &again->handles[again->next_handle];
+    int code;
+
+    for (unsigned i = 0; i < READ_HANDLES; i++) {
+        if (again->handles[i].file == file) {
+            *out = &again->handles[i].handle;
+            return 0;
+        }
+    }
+    if (slot->file)
+        segmo__spool_file_close_handle(slot->file, &slot->handle);
+    *slot = (read_handle){.handle.fd = -1};
+    code = segmo__spool_file_handle(&slot->handle, file, 0);
+    if (code != 0)
+        return code;
+    slot->file = file;
+    again->next_handle = (again->next_handle + 1) % READ_HANDLES;
+    *out = &slot->handle;
+    return 0;
+}
+
+/* Windows that lie one behind the other take slots one behind the other. */
+static read_window *slot_of(read_again *again, const spool_file *file, uint32_t at)
+{
+    uint32_t in_file = SEGMO__SEGMENT_MAX_SIZE / WINDOW;
+
+    return &again->windows[(file->number * in_file + at / WINDOW) % READ_WINDOWS];
+}
+
+static int fill_window(read_again *again, read_window *window, spool_file *file, uint32_t at)
+{
+    uint32_t end = atomic_load_explicit(&file->end, memory_order_acquire);
+    uint32_t wanted = end - at < WINDOW ? end - at : WINDOW;
+    const segmo__file *handle;
+    ssize_t got;
+    int code;
+
+    window->file = NULL;
+    if (!window->bytes && !(window->bytes = segmo__alloc(WINDOW)))
+        return -ENOMEM;
+    code = find_handle(again, file, &handle);
+    if (code != 0)
+        return code;
+    got = segmo__file_read(handle, at, window->bytes, wanted);
+    if (got < 0)
+        return (int)got;
+    window->file = file;
+    window->at = at;
+    window->len = (uint32_t)got;
+    return 0;
+}
+
+/* The bytes of a whole record; in a window when it lies in one, else read for itself. */
+static int find_bytes(read_again *again, spool_file *file, uint32_t at, uint32_t len,
+                      const char **out)
+{
+    uint32_t start = at - at % WINDOW;
+    read_window *window = slot_of(again, file, start);
+    const segmo__file *handle;
+    ssize_t got;
+    int code = 0;
+
+    if (at + len <= start + WINDOW) {
+        if (window->file != file || window->at != start || window->len < at + len - start)
+            code = fill_window(again, window, file, start);
+        *out = window->bytes + (at - start);
+        if (code != 0)
+            return code;
+        return window->len < at + len - start ? -EIO : 0;
+    }
+    segmo__buf_clear(&again->record);
+    *out = segmo__buf_extend(&again->record, len);
+    if (!*out)
+        return -ENOMEM;
+    code = find_handle(again, file, &handle);
+    if (code != 0)
+        return code;
+    got = segmo__file_read(handle, at, again->record.data, len);
+    return got < 0 ? (int)got : (uint32_t)got < len ? -EIO : 0;
+}
+
+static spool_file *file_of(segmo__spool *spool, uint32_t number)
+{
+    spool_file *file = spool->again.last;
+
+    if (file && file->number == number)
+        return file;
+    pthread_mutex_lock(&spool->files);
+    for (file = spool->first; file && file->number != number;)
+        file = file->next;
+    pthread_mutex_unlock(&spool->files);
+    spool->again.last = file;
+    return file;
+}
+
+static int read_record(segmo__spool *spool, const segmo__record_ref *ref, segmo__slice *payload)
+{
+    uint32_t len = SEGMO__RECORD_HEADER + ref->length;
+    spool_file *file = file_of(spool, ref->file);
+    const char *bytes;
+    size_t found;
+    int code = file ? find_bytes(&spool->again, file, ref->offset, len, &bytes) : -ENOENT;
+
+    if (code != 0)
+        return code;
+    if (segmo__record_look((const unsigned char *)bytes, len, ref->length, &found) !=
+        SEGMO__RECORD_WHOLE)
+        return -EIO;
+    *payload = (segmo__slice){bytes + SEGMO__RECORD_HEADER, found};
+    return 0;
+}
+
+int segmo__spool_read(segmo__spool *spool, const segmo__record_ref *ref, segmo__buf *out,
+                      segmo_error **err)
+{
+    segmo__slice payload = {NULL, 0};
+    int code = read_record(spool, ref, &payload);
+
+    if (code != 0)
+        return segmo__fail_io(err, code, "cannot read a record again in",
+                              spool->root ? spool->root : "memory");
+    segmo__buf_add_slice(out, payload);
+    return out->failed ? segmo__fail_memory(err) : SEGMO_OK;
+}
