@@ -545,7 +545,7 @@ static int store(draft *d, segmo__buf *stored, segmo_error **err)
     d->message.json = stored->data + index_at + SEGMO__MESSAGE_INDEX_SIZE;
     if (put_hashes(&d->message, err) != SEGMO_OK)
         return SEGMO_ERR_MEMORY;
-    put_index(stored->data + index_at, &d->message);
+    segmo__message_put_index(stored->data + index_at, &d->message);
     return SEGMO_OK;
 }
 

@@ -6,6 +6,8 @@
  */
 #include "model/message_index.h"
 
+#define INDEX_VERSION 1
+
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 #define LE16(number) ((uint16_t)(number))
 #define LE32(number) ((uint32_t)(number))
@@ -28,7 +30,7 @@ typedef struct stored_index {
 
 _Static_assert(sizeof(stored_index) == SEGMO__MESSAGE_INDEX_SIZE, "the index has no gaps");
 
-static void put_index(char *out, const segmo__message *message)
+void segmo__message_put_index(char *out, const segmo__message *message)
 {
     stored_index index = {.version = INDEX_VERSION, .call = message->call, .flags = message->flags};
 

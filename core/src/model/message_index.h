@@ -4,7 +4,7 @@
 
 #include "model/message.h"
 
-void segmo__message_put_index(unsigned char index[SEGMO__MESSAGE_INDEX_SIZE],
-                              const segmo__message *message);
+/* `out` has room for SEGMO__MESSAGE_INDEX_SIZE bytes. */
+void segmo__message_put_index(char *out, const segmo__message *message);
 
 #endif
