@@ -85,7 +85,8 @@ segmo__added segmo__body_add(segmo__body *body, const segmo__message *message, i
 static void wrap_moengage(segmo__body *body, segmo__buf *url)
 {
     segmo__buf *bytes = body->bytes;
-    const char *single = segmo__moengage_single(segmo__buf_slice(bytes));
+    const char *single =
+        body->users + body->events == 1 ? segmo__moengage_type(segmo__buf_slice(bytes)) : NULL;
     char head[SEGMO__MOENGAGE_ENVELOPE];
     segmo__buf envelope = {.data = head, .cap = sizeof head, .max = sizeof head};
     size_t elements = bytes->len;

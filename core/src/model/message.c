@@ -65,7 +65,7 @@ static const struct {
  * added at the end of its object. */
 typedef enum edit_kind {
     EDIT_QUOTE,      /* a number as id becomes a string of the same digits */
-    EDIT_NULL,       /* an empty page name: Segment discards "", and takes null for "no name" */
+    EDIT_NULL,       /* an empty id or page name: Segment discards "", and takes null for "none" */
     EDIT_CUT,        /* a stray write key: it is a secret, and the source is known by its id */
     EDIT_MESSAGE_ID, /* a new UUID */
     EDIT_TIMESTAMP,  /* now */
@@ -340,9 +340,14 @@ static void plan_library(draft *d)
 
 static void plan_ids(draft *d)
 {
-    for (segmo__part part = 0; part < SEGMO__PART_COUNT; part++)
-        if (is_id(part) && segmo__json_kind_of(part_of(d, part)) == SEGMO__JSON_NUMBER)
+    for (segmo__part part = 0; part < SEGMO__PART_COUNT; part++) {
+        if (!is_id(part))
+            continue;
+        if (segmo__json_kind_of(part_of(d, part)) == SEGMO__JSON_NUMBER)
             plan_value(d, EDIT_QUOTE, part_of(d, part));
+        else if (part != SEGMO__PART_MESSAGE_ID && is_empty_string(d->part[part]))
+            plan_value(d, EDIT_NULL, d->part[part]);
+    }
 }
 
 static int names_a_view(const draft *d)

@@ -379,13 +379,35 @@ void segmo__spool_count(const segmo__spool *spool, segmo__spool_counts *out)
     }
 }
 
+/* Room for a message of any size, so that a waiter does not come back at once. */
+static size_t headroom(const segmo__spool *spool)
+{
+    uint64_t half = spool->options.max_bytes / 2;
+
+    return half < spool->max_payload ? (size_t)half : spool->max_payload;
+}
+
+/* A message is refused when no destination that wants it has room, so it is enough that one has. */
+static int has_quota(const segmo__spool *spool)
+{
+    int full = 0;
+
+    for (unsigned d = 0; d < DESTINATIONS; d++) {
+        if (!is_configured(spool, d) || pending(spool, d).records == 0)
+            continue;
+        if (!segmo__spool_over_quota(spool, d, headroom(spool)))
+            return 1;
+        full = 1;
+    }
+    return !full;
+}
+
 static int has_room(segmo__spool *spool)
 {
     int code = 0;
 
-    for (unsigned d = 0; d < DESTINATIONS; d++)
-        if (is_configured(spool, d) && segmo__spool_over_quota(spool, d, 1))
-            return 0;
+    if (!has_quota(spool))
+        return 0;
     if (!atomic_load(&spool->disk_full))
         return 1;
     pthread_mutex_lock(&spool->append);

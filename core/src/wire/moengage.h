@@ -47,8 +47,7 @@ void segmo__moengage_path(segmo__buf *url, const segmo__source *source,
                           segmo__moengage_endpoint endpoint, const char *single);
 void segmo__moengage_begin(segmo__buf *body, segmo__moengage_endpoint endpoint, const char *single);
 void segmo__moengage_end(segmo__buf *body, segmo__moengage_endpoint endpoint, const char *single);
-/* "customer", "event" or "device" when `elements` is exactly one element of that type, else NULL.
- */
-const char *segmo__moengage_single(segmo__slice elements);
+/* "customer", "event" or "device": the type of the first of `elements`; NULL when it has none of these. */
+const char *segmo__moengage_type(segmo__slice elements);
 
 #endif

@@ -58,27 +58,7 @@ void segmo__moengage_end(segmo__buf *body, segmo__moengage_endpoint endpoint, co
         segmo__buf_add_lit(body, "]}");
 }
 
-/* The length of the object that compact JSON text starts with. */
-static size_t object_len(segmo__slice text)
-{
-    int depth = 0, in_string = 0;
-
-    for (size_t i = 0; i < text.len; i++) {
-        char c = text.at[i];
-
-        if (in_string && c == '\\')
-            i++;
-        else if (c == '"')
-            in_string = !in_string;
-        else if (!in_string && c == '{')
-            depth++;
-        else if (!in_string && c == '}' && --depth == 0)
-            return i + 1;
-    }
-    return text.len;
-}
-
-const char *segmo__moengage_single(segmo__slice elements)
+const char *segmo__moengage_type(segmo__slice elements)
 {
     static const char *const types[] = {"customer", "event", "device"};
     static const char lead[] = "{\"type\":\"";
@@ -87,6 +67,6 @@ const char *segmo__moengage_single(segmo__slice elements)
         return NULL;
     for (size_t i = 0; i < 3; i++)
         if (memcmp(elements.at + sizeof lead - 1, types[i], strlen(types[i])) == 0)
-            return object_len(elements) == elements.len ? types[i] : NULL;
+            return types[i];
     return NULL;
 }
