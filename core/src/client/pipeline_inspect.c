@@ -6,6 +6,7 @@
 #include "wire/segment.h"
 
 #define ANSWER_MAX (4u << 20)
+#define GROWTH     1024 /* what a message gains on its way, as a rule: so that buffers need not grow */
 
 const segmo__source *segmo__pipeline_source(const segmo__rules *rules, const char *name,
                                             segmo_error **err)
@@ -126,6 +127,9 @@ int segmo__pipeline_transform(const segmo__rules *rules, const char *source_name
     segmo__buf_init(&stored, SEGMO__MESSAGE_STORED_MAX);
     segmo__buf_init(&bytes, ANSWER_MAX);
     segmo__buf_init(&notes.json, ANSWER_MAX);
+    segmo__buf_reserve(&stored, json.len + SEGMO__MESSAGE_INDEX_SIZE + GROWTH);
+    segmo__buf_reserve(&bytes, json.len + GROWTH);
+    segmo__buf_reserve(out, json.len + 2 * GROWTH);
     status = source ? destination_named(destination_name, &destination, err) : SEGMO_ERR_NOT_FOUND;
     if (status == SEGMO_OK)
         status = read_in(rules, source, json, &stored, &message, err);
