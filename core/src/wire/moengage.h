@@ -26,10 +26,9 @@ typedef enum segmo__moengage_endpoint {
 
 typedef struct segmo__moengage_element {
     segmo__moengage_endpoint endpoint;
-    uint8_t users;  /* how many user (and device) elements: counted by the users rate limit */
-    uint8_t events; /* how many event elements */
-    const char *
-        skip; /* static reason when nothing is sent after all ("refused_user_id", ...), else NULL */
+    uint8_t users;    /* how many user (and device) elements: counted by the users rate limit */
+    uint8_t events;   /* how many event elements */
+    const char *skip; /* why nothing is sent after all ("refused_user_id", ...; static), or NULL */
 } segmo__moengage_element;
 
 /* Appends what MoEngage shall receive for a message that was routed there: one element, or two
@@ -48,7 +47,7 @@ void segmo__moengage_path(segmo__buf *url, const segmo__source *source,
                           segmo__moengage_endpoint endpoint, const char *single);
 void segmo__moengage_begin(segmo__buf *body, segmo__moengage_endpoint endpoint, const char *single);
 void segmo__moengage_end(segmo__buf *body, segmo__moengage_endpoint endpoint, const char *single);
-/* "customer", "event" or "device": the type of the first of `elements`; NULL when it has none of these. */
+/* "customer", "event" or "device": the type of the first of `elements`; NULL when it is another. */
 const char *segmo__moengage_type(segmo__slice elements);
 
 #endif
