@@ -33,10 +33,11 @@ typedef struct segmo__moengage_element {
 
 /* Appends what MoEngage shall receive for a message that was routed there: one element, or two
  * separated by a comma (an identify with a device). With `skip` set nothing is appended. Problems
- * that MoEngage would cut or drop in silence go to `note` (may be NULL). Fails with
- * SEGMO_ERR_INVALID when the message can never be taken (over the body limit; the field says
- * where): a dead letter; and with SEGMO_ERR_MEMORY, when trying again may help. On failure `out` is as
- * it was. Any thread; works in buffers of the calling thread. */
+ * that MoEngage would cut or drop in silence go to `note` (may be NULL).
+ *
+ * Fails with SEGMO_ERR_INVALID when the message can never be taken (over the body limit; the field
+ * says where): a dead letter; and with SEGMO_ERR_MEMORY, when trying again may help. On failure
+ * `out` is as it was. Any thread; works in buffers of the calling thread. */
 int segmo__moengage_transform(segmo__buf *out, segmo__moengage_element *element,
                               const segmo__source *source, const segmo__message *message,
                               int64_t now_ms, segmo__note_fn note, void *ctx, segmo_error **err);
