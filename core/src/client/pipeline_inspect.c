@@ -6,7 +6,8 @@
 #include "wire/segment.h"
 
 #define ANSWER_MAX (4u << 20)
-#define GROWTH     1024 /* what a message gains on its way, as a rule: so that buffers need not grow */
+/* What a message gains on its way, as a rule: so that buffers need not grow. */
+#define GROWTH 1024
 
 const segmo__source *segmo__pipeline_source(const segmo__rules *rules, const char *name,
                                             segmo_error **err)
