@@ -70,7 +70,8 @@ class Accounts:
 
 def settings(sandbox, spool, **more):
     options = {"spool.dir": spool, "segment.host": sandbox.url, "segment.write_key": WRITE_KEY,
-               "moengage.app_id": APP_ID, "moengage.data_api_key": API_KEY, "moengage.url": sandbox.url}
+               "moengage.app_id": APP_ID, "moengage.data_api_key": API_KEY, "moengage.url": sandbox.url,
+               "delivery.backoff_base_ms": 100}
     options.update({name.replace("__", "."): value for name, value in more.items()})
     return [part for name, value in options.items() for part in ("--set", f"{name}={value}")]
 

@@ -6,51 +6,12 @@
 #include "base/thread.h"
 #include "client/options.h"
 #include "client/reports.h"
+#include "client/rules.h"
 #include "client/tally.h"
-#include "route/settings.h"
 #include "spool/dead_letters.h"
 #include "spool/spool.h"
 
 typedef struct segmo__worker segmo__worker;
-
-typedef enum segmo__full_policy {
-    SEGMO__FULL_REFUSE,
-    SEGMO__FULL_BLOCK,
-    SEGMO__FULL_DROP_OLDEST
-} segmo__full_policy;
-
-/* Options as numbers, read once per settings load. */
-typedef struct segmo__limits_in_force {
-    segmo__full_policy when_full;
-    int sync_always;
-    int report_delivered;
-    int report_attempts;
-    int debug;
-    int gzip;
-    uint32_t gzip_level;
-    uint32_t lanes;
-    uint32_t max_in_flight;
-    uint32_t flush_at;
-    uint32_t flush_interval_ms;
-    uint32_t max_batch_bytes;
-    uint32_t max_attempts;
-    int64_t max_age_ms;
-    uint32_t backoff_base_ms;
-    uint32_t backoff_cap_ms;
-    uint64_t users_per_minute;
-    uint64_t events_per_minute;
-    uint64_t requests_per_minute;
-    int delivery_enabled;
-    char library_name[64];
-    char library_version[32];
-} segmo__limits_in_force;
-
-/* Settings and numbers that belong together, swapped whole. */
-typedef struct segmo__rules {
-    atomic_int refs;
-    segmo__settings *settings;
-    segmo__limits_in_force limits;
-} segmo__rules;
 
 enum { SEGMO__CLIENT_OPEN, SEGMO__CLIENT_CLOSING, SEGMO__CLIENT_CLOSED };
 
@@ -74,13 +35,8 @@ struct segmo_client {
     segmo__fork_guard guard;
 };
 
-/* Rules from a configuration alone: new ones to release, or those kept with it, which stay its own.
- */
-int segmo__rules_new(segmo__rules **out, const segmo_config *config, segmo_error **err);
-int segmo__rules_of(segmo__rules **out, const segmo_config *config, segmo_error **err);
 /* The rules in force, retained: give them back with segmo__rules_release(). */
 segmo__rules *segmo__client_rules(segmo_client *client);
-void segmo__rules_release(segmo__rules *rules);
 /* Reads the configuration file again and swaps the rules, or reports why not. Worker's thread. */
 void segmo__client_reload(segmo_client *client);
 

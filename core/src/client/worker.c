@@ -100,7 +100,7 @@ static void follow_rules(segmo__worker *worker, segmo__rules *rules, int64_t now
     for (size_t i = 0; worker->seen_rules && i < worker->outlet_count; i++)
         segmo__outlet_settings_changed(worker->outlets[i], rules, now_ms);
     segmo__rules_release(worker->seen_rules);
-    atomic_fetch_add(&rules->refs, 1);
+    segmo__rules_retain(rules);
     worker->seen_rules = rules;
 }
 
