@@ -1,4 +1,4 @@
-/* Rules: the settings and the options as numbers that belong together; immutable, counted, swapped whole. */
+/* Rules: the settings and the options as numbers that belong together; immutable, swapped whole. */
 #ifndef SEGMO_CLIENT_RULES_H
 #define SEGMO_CLIENT_RULES_H
 
