@@ -188,7 +188,7 @@ $(B)/libsegmo.a: $(CORE_OBJ)
 	$(call say,ar,$@)ar rcsD $@ $^
 
 $(B)/libsegmo.so.1: $(CORE_OBJ) $(MAP)
-	$(call say,ld,$@)$(CC) $(ALL_LDFLAGS) -shared -Wl,-soname,libsegmo.so.1 -Wl,--version-script=$(MAP) \
+	$(call say,ld,$@)$(CC) $(ALL_LDFLAGS) -shared -Wl,-z,nodelete -Wl,-soname,libsegmo.so.1 -Wl,--version-script=$(MAP) \
 	    -o $@ $(CORE_OBJ) $(LIBS)
 	@ln -sf libsegmo.so.1 $(B)/libsegmo.so
 

@@ -136,6 +136,9 @@ static enum packed pack_item(segmo__outlet *outlet, const segmo__rules *rules, s
         segmo__outlet_settle_skipped(outlet, &place, reason);
         packed = PACK_SETTLED;
         break;
+    case SEGMO__ADD_LATER:
+        packed = PACK_STUCK;
+        break;
     case SEGMO__ADD_DEAD:
         packed = settled_or_stuck(
             segmo__outlet_settle_dead(outlet, body->source, item, item->attempts, &message, reason,

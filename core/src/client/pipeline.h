@@ -39,6 +39,7 @@ typedef enum segmo__added {
     SEGMO__ADDED,    /* it is in the body */
     SEGMO__ADD_FULL, /* no room, or another endpoint: send the body first */
     SEGMO__ADD_SKIP, /* settled as skipped: `*reason` */
+    SEGMO__ADD_LATER, /* memory ran out: try again */
     SEGMO__ADD_DEAD  /* can never be sent: `*reason`, `err` says why */
 } segmo__added;
 

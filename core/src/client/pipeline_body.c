@@ -35,14 +35,16 @@ static segmo__added add_for_moengage(segmo__body *body, const segmo__message *me
 {
     size_t before = body->bytes->len;
     segmo__moengage_element element;
+    int status;
 
     if (body->count > 0)
         segmo__buf_add_char(body->bytes, ',');
-    if (segmo__moengage_transform(body->bytes, &element, body->source, message, now_ms, note, ctx,
-                                  err) != SEGMO_OK) {
+    status = segmo__moengage_transform(body->bytes, &element, body->source, message, now_ms, note,
+                                       ctx, err);
+    if (status != SEGMO_OK) {
         body->bytes->len = before;
         *reason = "refused_before_sending";
-        return SEGMO__ADD_DEAD;
+        return status == SEGMO_ERR_MEMORY ? SEGMO__ADD_LATER : SEGMO__ADD_DEAD;
     }
     if (element.skip) {
         body->bytes->len = before;

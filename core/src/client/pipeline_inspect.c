@@ -139,8 +139,8 @@ int segmo__pipeline_transform(const segmo__rules *rules, const char *source_name
     segmo__body_begin(&body, destination, source, &bytes, SEGMO__SEGMENT_BODY_MAX);
     added =
         segmo__body_add(&body, &message, segmo__clock_wall_ms(), put_note, &notes, &reason, err);
-    if (added == SEGMO__ADD_DEAD) {
-        status = SEGMO_ERR_INVALID;
+    if (added == SEGMO__ADD_DEAD || added == SEGMO__ADD_LATER) {
+        status = added == SEGMO__ADD_DEAD ? SEGMO_ERR_INVALID : SEGMO_ERR_MEMORY;
         goto done;
     }
     put_transformed(out, &body, added, reason, &notes);
