@@ -485,6 +485,28 @@ int segmo_transform(const segmo_config *config, const char *source, const char *
 int segmo_explain(const segmo_config *config, const char *source, const char *json, size_t json_len,
                   char **out, size_t *out_len, segmo_error **err);
 
+/** Asks every destination that a source sends to a harmless question, as delivery would reach it
+ * (proxy, certificates, addresses), and tells the answers. Delivers nothing, stores nothing.
+ *
+ * MoEngage is asked whether it knows the credentials. Segment has no such question, since it takes
+ * any write key: it is connected to, and no key is sent.
+ * `source` as in segmo_client_enqueue(). Waits at most `timeout_ms` for all of them together;
+ * delivery.timeout_ms and delivery.connect_timeout_ms bound each.
+ * `*out` receives a JSON array, in which no answer is an entry like any other: [{"destination",
+ * "url", "tls": "TLSv1.3" or null, "status": 0 without an answer, "authenticated": true, false or
+ * null (nobody said), "cause": "" or one of "name", "connection", "timeout", "certificate", "tls",
+ * "proxy" and "other", "error": words or "", "latency_ms", "server_date_ms": the server's clock, 0
+ * when it did not tell}]. It is empty when the source has no destination.
+ * `*out` is freed with segmo_free(). Fails with SEGMO_ERR_OPTION when the configuration is
+ * contradictory, SEGMO_ERR_NOT_FOUND (source) or SEGMO_ERR_MEMORY.
+ *
+ * @thread any
+ * @blocking
+ * @since 0.1
+ */
+int segmo_probe(const segmo_config *config, const char *source, uint32_t timeout_ms, char **out,
+                size_t *out_len, segmo_error **err);
+
 /** What segmo_client_import_streams() would accept for a Streams payload, as JSON:
  * {"messages": [...], "skipped": {reason: n}, "rejected": [{"index", "field", "reason"}]}. Stores
  * nothing.
@@ -498,8 +520,8 @@ int segmo_convert_streams(const segmo_config *config, const char *json, size_t j
                           size_t *out_len, segmo_error **err);
 
 /** What the spool directory of a configuration holds, as JSON: processes (alive or not), files,
- * bytes, records per destination and state, oldest age, damaged records, dead letters. Changes
- * nothing.
+ * bytes, records per destination and state, oldest age, dead letters, damaged files that were set
+ * aside. Changes nothing.
  *
  * `*out` is freed with segmo_free(). Fails with SEGMO_ERR_IO.
  *

@@ -65,6 +65,7 @@ static int print_words(segmo__slice answer)
     print_row("messages", spool, "records");
     print_row("bytes", spool, "bytes");
     print_row("dead letters", spool, "dead_letters");
+    print_row("damaged files", spool, "damaged_files");
     if (number_in(spool, "oldest_pending_ms") > 0)
         print_age(number_in(spool, "oldest_pending_ms"));
     print_destinations(spool);
@@ -108,9 +109,9 @@ const struct command command_stats = {
     .summary = "Show what waits in the spool directory",
     .usage = "[options]",
     .about = "Processes that use it (alive or gone), files, messages per destination and\n"
-             "state, the age of the oldest one that waits, and dead letters. A file stays\n"
-             "until every message in it has its outcome, so delivered messages are counted\n"
-             "too. Changes nothing and needs no running client.",
+             "state, the age of the oldest one that waits, dead letters, and damaged files\n"
+             "that were set aside. A file stays until every message in it has its outcome,\n"
+             "so delivered messages are counted too. Changes nothing and needs no running client.",
     .takes = TAKES_CONFIG | TAKES_JSON,
     .examples = "segmo stats --set spool.dir=/var/lib/segmo\n"
                 "segmo stats --json\n",

@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "client/pipeline.h"
+#include "client/probe.h"
 #include "client/storage.h"
 #include "deliver/compress.h"
 #include "deliver/http.h"
@@ -414,6 +415,27 @@ int segmo_explain(const segmo_config *config, const char *source, const char *js
     if (status == SEGMO_OK)
         status =
             segmo__pipeline_explain(rules, source, (segmo__slice){json, json_len}, &answer, err);
+    return hand_out(status, &answer, out, out_len, err);
+}
+
+int segmo_probe(const segmo_config *config, const char *source, uint32_t timeout_ms, char **out,
+                size_t *out_len, segmo_error **err)
+{
+    segmo__rules *rules = NULL;
+    const segmo__source *asked;
+    segmo__buf answer;
+    int status = need(config, "config", err);
+
+    segmo__buf_init(&answer, RESULT_MAX);
+    if (status == SEGMO_OK)
+        status = need(out, "out", err);
+    if (status == SEGMO_OK)
+        status = segmo__rules_of(&rules, config, err);
+    if (status == SEGMO_OK) {
+        asked = segmo__pipeline_source(rules, source, err);
+        status = asked ? segmo__probe(config, asked, deadline(timeout_ms), &answer, err)
+                       : SEGMO_ERR_NOT_FOUND;
+    }
     return hand_out(status, &answer, out, out_len, err);
 }
 

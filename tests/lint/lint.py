@@ -31,7 +31,7 @@ ROOMS = {
 
 # Foreign headers and the only places that may know them.
 FOREIGN = [
-    (r"curl/", ["core/src/deliver/http.c", "core/src/deliver/http_url.c"]),
+    (r"curl/", ["core/src/deliver/http.c", "core/src/deliver/http_failure.", "core/src/deliver/http_url.c"]),
     (r"librdkafka/|rdkafka", ["core/src/deliver/kafka.c"]),
     (r"(?:cjson/)?cJSON", ["core/src/base/json.c"]),
     (r"libdeflate|zlib", ["core/src/deliver/compress.c", "core/program/"]),

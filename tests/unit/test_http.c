@@ -169,6 +169,63 @@ static void nothing_of_a_request_is_left_in_the_next_one(void **state)
     scripted_server_stop(server);
 }
 
+static void get_and_head_carry_no_body_and_leave_posting_as_it_was(void **state)
+{
+    static const scripted_answer answers[] = {
+        {OK_ANSWER, SCRIPTED_KEEP, 0},
+        {"HTTP/1.1 404 Not Found\r\nContent-Length: 16\r\n\r\n", SCRIPTED_KEEP, 0},
+        {OK_ANSWER, SCRIPTED_KEEP, 0}};
+    static const struct {
+        segmo__http_method method;
+        const char *line;
+        int status;
+        size_t sent;
+    } turns[] = {{SEGMO__HTTP_GET, "GET /v1/batch HTTP/1.1\r\n", 200, 0},
+                 {SEGMO__HTTP_HEAD, "HEAD /v1/batch HTTP/1.1\r\n", 404, 0},
+                 {SEGMO__HTTP_POST, "POST /v1/batch HTTP/1.1\r\n", 200, 12}};
+    scripted_server *server = scripted_server_start(answers, COUNT(answers));
+    segmo__http *http = open_with(usual_options());
+    segmo__http_request request = request_to(server);
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(turns); i++) {
+        segmo__http_answer answer;
+        const char *head;
+        size_t len;
+
+        request.method = turns[i].method;
+        answer = ask(http, &request);
+        assert_int_equal(answer.status, turns[i].status);
+        assert_int_equal(answer.cause, SEGMO__HTTP_ANSWERED);
+        head = scripted_server_head(server, i);
+        assert_int_equal(strncmp(head, turns[i].line, strlen(turns[i].line)), 0);
+        scripted_server_body(server, i, &len);
+        assert_int_equal(len, turns[i].sent);
+        if (turns[i].sent == 0)
+            assert_has_no(head, "content-");
+    }
+    assert_int_equal(scripted_server_connections(server), 1);
+    segmo__http_close(http, 0);
+    scripted_server_stop(server);
+}
+
+static void the_words_about_a_bad_proxy_do_not_quote_it(void **state)
+{
+    segmo__http_options options = usual_options();
+    segmo__http_request request = {.url = "https://api.segment.io/v1/batch"};
+    segmo__http_answer answer;
+    segmo__http *http;
+
+    (void)state;
+    options.proxy = "gopher://me:sesame@127.0.0.1:9";
+    http = open_with(options);
+    answer = ask(http, &request);
+    assert_int_equal(answer.status, 0);
+    assert_int_equal(answer.cause, SEGMO__HTTP_PROXY);
+    assert_has_no(answer.error, "sesame");
+    segmo__http_close(http, 0);
+}
+
 static void a_large_body_goes_without_expect(void **state)
 {
     scripted_server *server = scripted_server_start(all_ok, COUNT(all_ok));
@@ -730,6 +787,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_request_carries_its_body_and_the_headers_of_its_kind),
         cmocka_unit_test(nothing_of_a_request_is_left_in_the_next_one),
+        cmocka_unit_test(get_and_head_carry_no_body_and_leave_posting_as_it_was),
+        cmocka_unit_test(the_words_about_a_bad_proxy_do_not_quote_it),
         cmocka_unit_test(a_large_body_goes_without_expect),
         cmocka_unit_test(a_gzipped_body_arrives_byte_for_byte),
         cmocka_unit_test(a_header_with_a_line_break_is_refused),

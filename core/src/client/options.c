@@ -302,6 +302,18 @@ int segmo__config_flag(const segmo_config *config, const char *name)
     return text && strcmp(text, "true") == 0;
 }
 
+segmo__http_options segmo__config_http_options(const segmo_config *config)
+{
+    return (segmo__http_options){
+        .timeout_ms = (uint32_t)segmo__config_number(config, "delivery.timeout_ms"),
+        .connect_timeout_ms = (uint32_t)segmo__config_number(config, "delivery.connect_timeout_ms"),
+        .max_connections = (uint32_t)segmo__config_number(config, "delivery.max_in_flight"),
+        .proxy = segmo__config_value(config, "delivery.proxy"),
+        .ca_file = segmo__config_value(config, "delivery.ca_file"),
+        .allow_plain_http = segmo__config_flag(config, "delivery.allow_plain_http"),
+        .user_agent = "segmo/" SEGMO_VERSION};
+}
+
 static const char *option_of_config(void *ctx, const char *name)
 {
     return segmo__config_value(ctx, name);

@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "client/option_table.h"
+#include "deliver/http.h"
 #include "route/settings.h"
 
 #include <stdint.h>
@@ -25,6 +26,8 @@ const char *segmo__config_file(const segmo_config *config); /* the loaded file's
 int segmo__config_copy(segmo_config **out, const segmo_config *config, segmo_error **err);
 /* Settings as this configuration has them now; release with segmo__settings_release(). */
 int segmo__config_settings(segmo__settings **out, const segmo_config *config, segmo_error **err);
+/* How requests go out; the texts stay the configuration's. */
+segmo__http_options segmo__config_http_options(const segmo_config *config);
 /* Do the options fit together, those of the settings and all others? SEGMO_ERR_OPTION. */
 int segmo__config_check(const segmo_config *config, segmo_error **err);
 /* The option's effective text and where it is from; NULL when it has none. */

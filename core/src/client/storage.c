@@ -1,6 +1,7 @@
 #include "client/storage.h"
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/id.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -9,6 +10,8 @@
 #include "model/message.h"
 #include "spool/dead_letters.h"
 #include "spool/spool.h"
+
+#include <errno.h>
 
 static int spool_dir(const segmo_config *config, const char **dir, segmo_error **err)
 {
@@ -74,24 +77,56 @@ static int count_letter(void *ctx, segmo__slice line)
     return 0;
 }
 
-static int letters_dir(segmo__buf *out, const char *dir, segmo_error **err)
+static int path_below(segmo__buf *out, const char *dir, const char *name, segmo_error **err)
 {
-    segmo__buf_addf(out, "%s/dead", dir);
+    segmo__buf_addf(out, "%s/%s", dir, name);
     segmo__buf_add_char(out, '\0');
     return out->failed ? segmo__fail_memory(err) : SEGMO_OK;
 }
 
-static void put_census(segmo__buf *out, const struct census *census, uint64_t dead_letters)
+static int letters_dir(segmo__buf *out, const char *dir, segmo_error **err)
+{
+    return path_below(out, dir, "dead", err);
+}
+
+static int count_name(void *ctx, const char *name)
+{
+    (void)name;
+    ++*(uint64_t *)ctx;
+    return 0;
+}
+
+/* Files that were set aside because something in them could not be read. */
+static int count_damaged(const char *dir, uint64_t *count, segmo_error **err)
+{
+    segmo__buf path;
+    int status, code;
+
+    segmo__buf_init(&path, 8192);
+    status = path_below(&path, dir, "damaged", err);
+    if (status == SEGMO_OK) {
+        code = segmo__file_list(path.data, count_name, count);
+        if (code < 0 && code != -ENOENT)
+            status = segmo__fail_io(err, code, "cannot look into", path.data);
+    }
+    segmo__buf_free(&path);
+    return status;
+}
+
+static void put_census(segmo__buf *out, const struct census *census, uint64_t dead_letters,
+                       uint64_t damaged_files)
 {
     int64_t age_ms = census->oldest_ms ? segmo__clock_wall_ms() - census->oldest_ms : 0;
 
     segmo__buf_addf(
         out,
         "{\"processes\":%llu,\"alive\":%llu,\"files\":%llu,\"records\":%llu,\"bytes\":%llu,"
-        "\"oldest_pending_ms\":%lld,\"dead_letters\":%llu,\"destinations\":{",
+        "\"oldest_pending_ms\":%lld,\"dead_letters\":%llu,\"damaged_files\":%llu,"
+        "\"destinations\":{",
         (unsigned long long)census->processes, (unsigned long long)census->alive,
         (unsigned long long)census->files, (unsigned long long)census->records,
-        (unsigned long long)census->bytes, (long long)age_ms, (unsigned long long)dead_letters);
+        (unsigned long long)census->bytes, (long long)age_ms, (unsigned long long)dead_letters,
+        (unsigned long long)damaged_files);
     for (unsigned d = 0; d < SEGMO__DESTINATION_COUNT; d++) {
         segmo__buf_addf(out, "%s\"%s\":{", d > 0 ? "," : "",
                         segmo__destination_name((segmo__destination)d));
@@ -106,7 +141,7 @@ static void put_census(segmo__buf *out, const struct census *census, uint64_t de
 int segmo__storage_json(const segmo_config *config, segmo__buf *out, segmo_error **err)
 {
     struct census *census = segmo__zalloc(sizeof *census);
-    uint64_t letters = 0;
+    uint64_t letters = 0, damaged = 0;
     segmo__buf dead;
     const char *dir;
     int status = census ? spool_dir(config, &dir, err) : segmo__fail_memory(err);
@@ -119,7 +154,9 @@ int segmo__storage_json(const segmo_config *config, segmo__buf *out, segmo_error
     if (status == SEGMO_OK)
         status = segmo__dead_letters_each(dead.data, count_letter, &letters, err);
     if (status == SEGMO_OK)
-        put_census(out, census, letters);
+        status = count_damaged(dir, &damaged, err);
+    if (status == SEGMO_OK)
+        put_census(out, census, letters, damaged);
     segmo__buf_free(&dead);
     segmo__free(census);
     return status;

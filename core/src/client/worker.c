@@ -241,18 +241,6 @@ static void *run(void *arg)
 
 /* ---- life -------------------------------------------------------------------------------- */
 
-static segmo__http_options http_options(const segmo_config *config)
-{
-    return (segmo__http_options){
-        .timeout_ms = (uint32_t)segmo__config_number(config, "delivery.timeout_ms"),
-        .connect_timeout_ms = (uint32_t)segmo__config_number(config, "delivery.connect_timeout_ms"),
-        .max_connections = (uint32_t)segmo__config_number(config, "delivery.max_in_flight"),
-        .proxy = segmo__config_value(config, "delivery.proxy"),
-        .ca_file = segmo__config_value(config, "delivery.ca_file"),
-        .allow_plain_http = segmo__config_flag(config, "delivery.allow_plain_http"),
-        .user_agent = "segmo/" SEGMO_VERSION};
-}
-
 static void forget(segmo__worker *worker)
 {
     for (size_t i = 0; i < worker->outlet_count; i++)
@@ -268,7 +256,7 @@ static void forget(segmo__worker *worker)
 int segmo__worker_start(segmo__worker **out, segmo_client *client, segmo_error **err)
 {
     segmo__worker *worker = segmo__zalloc(sizeof *worker);
-    segmo__http_options options = http_options(client->config);
+    segmo__http_options options = segmo__config_http_options(client->config);
     const char *path = segmo__config_file(client->config);
     int status, code;
 

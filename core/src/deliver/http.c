@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "deliver/answer_head.h"
+#include "deliver/http_failure.h"
 #include "deliver/http_url.h"
 
 #include <curl/curl.h>
@@ -36,6 +37,7 @@ typedef struct transfer {
     int loopback_only;   /* plain http: only addresses of this machine may be connected to */
     int address_refused; /* ... and another one was about to be */
     segmo__answer_head head;
+    char tls[16];      /* version of the last handshake, "" when not wanted or not known */
     uint8_t *failures; /* of its host */
     void *tag;
     char error[CURL_ERROR_SIZE];
@@ -109,6 +111,28 @@ static size_t take_header(char *bytes, size_t one, size_t len, void *arg)
     return len;
 }
 
+/* libcurl has no question for the TLS version; it only tells it in its log, as "SSL connection
+ * using TLSv1.3 / TLS_AES_256_GCM_SHA384". Behind a proxy with TLS of its own the destination's
+ * comes last. */
+static int take_log(CURL *easy, curl_infotype type, char *bytes, size_t len, void *arg)
+{
+    static const char lead[] = "SSL connection using ";
+    transfer *of = arg;
+    size_t lead_len = sizeof lead - 1, word_len = 0;
+
+    (void)easy;
+    if (type != CURLINFO_TEXT || len <= lead_len || memcmp(bytes, lead, lead_len) != 0)
+        return 0;
+    bytes += lead_len;
+    while (word_len < len - lead_len && !strchr(" /\n", bytes[word_len]))
+        word_len++;
+    if (word_len < sizeof of->tls) {
+        memcpy(of->tls, bytes, word_len);
+        of->tls[word_len] = '\0';
+    }
+    return 0;
+}
+
 /* ---- transfers ---- */
 
 static void set_safety(CURL *easy)
@@ -147,6 +171,8 @@ static void set_callbacks(transfer *of)
     curl_easy_setopt(of->easy, CURLOPT_WRITEDATA, of);
     curl_easy_setopt(of->easy, CURLOPT_HEADERFUNCTION, take_header);
     curl_easy_setopt(of->easy, CURLOPT_HEADERDATA, of);
+    curl_easy_setopt(of->easy, CURLOPT_DEBUGFUNCTION, take_log);
+    curl_easy_setopt(of->easy, CURLOPT_DEBUGDATA, of);
     curl_easy_setopt(of->easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
     curl_easy_setopt(of->easy, CURLOPT_OPENSOCKETDATA, of);
     curl_easy_setopt(of->easy, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
@@ -245,8 +271,10 @@ static int add_retry_count(struct curl_slist **list, uint32_t retry_count)
 
 static int build_headers(struct curl_slist **list, const segmo__http_request *request)
 {
-    int whole = add_header(list, "Content-Type: application/json") && add_header(list, "Expect:");
+    int whole = 1;
 
+    if (request->method == SEGMO__HTTP_POST)
+        whole = add_header(list, "Content-Type: application/json") && add_header(list, "Expect:");
     if (whole && request->gzipped)
         whole = add_header(list, "Content-Encoding: gzip");
     if (whole && request->retry_count > 0)
@@ -275,14 +303,33 @@ static const char *proxy_for(const segmo__http_options *options, const segmo__ht
     return options->proxy;
 }
 
+/* Each of these options undoes the others, so a kept handle needs no resetting. */
+static void set_method(CURL *easy, const segmo__http_request *request)
+{
+    switch (request->method) {
+    case SEGMO__HTTP_POST:
+        curl_easy_setopt(easy, CURLOPT_NOBODY, 0L);
+        curl_easy_setopt(easy, CURLOPT_POST, 1L);
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.len);
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->body.len > 0 ? request->body.at : "");
+        break;
+    case SEGMO__HTTP_GET:
+        curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
+        break;
+    case SEGMO__HTTP_HEAD:
+        curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+        break;
+    }
+}
+
 static int set_request(transfer *of, const segmo__http_request *request,
                        const segmo__http_url *parts)
 {
     const segmo__http_options *options = &of->http->options;
     int fresh = *of->failures >= FAILURES_UNTIL_FRESH;
 
-    curl_easy_setopt(of->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.len);
-    curl_easy_setopt(of->easy, CURLOPT_POSTFIELDS, request->body.len > 0 ? request->body.at : "");
+    set_method(of->easy, request);
+    curl_easy_setopt(of->easy, CURLOPT_VERBOSE, (long)request->wants_tls);
     curl_easy_setopt(of->easy, CURLOPT_HTTPHEADER, of->headers);
     curl_easy_setopt(of->easy, CURLOPT_FRESH_CONNECT, (long)fresh);
     curl_easy_setopt(of->easy, CURLOPT_DNS_CACHE_TIMEOUT, fresh ? 0L : DNS_CACHE_S);
@@ -297,7 +344,7 @@ static void forget_last_request(transfer *of)
     curl_slist_free_all(of->headers);
     of->headers = NULL;
     of->body_is_cut = of->address_refused = 0;
-    of->error[0] = '\0';
+    of->error[0] = of->tls[0] = '\0';
     segmo__buf_clear(&of->body);
     segmo__answer_head_clear(&of->head);
 }
@@ -333,36 +380,6 @@ int segmo__http_start(segmo__http *http, const segmo__http_request *request, seg
 
 /* ---- answers ---- */
 
-/* Trouble that waiting does not heal. Not among it: a name that cannot be resolved, which is what
- * an outage of the network looks like, and CURLE_UNSUPPORTED_PROTOCOL, which by now (the URL was
- * checked) means that something answered that is not HTTP. */
-static int is_config_error(const transfer *of, CURLcode code)
-{
-    long connect_status = 0;
-
-    curl_easy_getinfo(of->easy, CURLINFO_HTTP_CONNECTCODE, &connect_status);
-    switch (code) {
-    case CURLE_URL_MALFORMAT:
-    case CURLE_PEER_FAILED_VERIFICATION:
-    case CURLE_SSL_CACERT_BADFILE:
-    case CURLE_SSL_CERTPROBLEM:
-    case CURLE_SSL_ISSUER_ERROR:
-    case CURLE_SSL_CIPHER:
-        return 1;
-    default:
-        return of->address_refused || connect_status == 407;
-    }
-}
-
-static const char *words_for(const transfer *of, CURLcode code)
-{
-    if (of->address_refused)
-        return "plain http:// reached an address of another machine; use https://";
-    if (code == CURLE_OK)
-        return "the answer broke off within its headers";
-    return of->error[0] ? of->error : curl_easy_strerror(code);
-}
-
 static void read_head(const transfer *of, segmo__http_answer *answer)
 {
     int64_t now_ms = segmo__clock_wall_ms();
@@ -390,10 +407,10 @@ static void fill_answer(transfer *of, CURLcode code, segmo__http_answer *answer)
         (segmo__http_answer){.tag = of->tag, .error = "", .retry_after_ms = -1, .reset_ms = -1};
     curl_easy_getinfo(of->easy, CURLINFO_TOTAL_TIME_T, &latency_us);
     answer->latency_us = latency_us;
+    answer->tls = of->tls[0] ? of->tls : NULL;
     count_failure(of, !answered);
     if (!answered) {
-        answer->error = words_for(of, code);
-        answer->config_error = is_config_error(of, code);
+        segmo__http_failure_tell(answer, of->easy, code, of->error, of->address_refused);
         return;
     }
     curl_easy_getinfo(of->easy, CURLINFO_RESPONSE_CODE, &status);

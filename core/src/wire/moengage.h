@@ -46,6 +46,8 @@ int segmo__moengage_transform(segmo__buf *out, segmo__moengage_element *element,
  * "device") or is NULL for several; for MERGE and SEGMENT it is ignored. */
 void segmo__moengage_path(segmo__buf *url, const segmo__source *source,
                           segmo__moengage_endpoint endpoint, const char *single);
+/* The question whether the credentials are right, by GET. */
+void segmo__moengage_auth_path(segmo__buf *url, const segmo__source *source);
 void segmo__moengage_begin(segmo__buf *body, segmo__moengage_endpoint endpoint, const char *single);
 void segmo__moengage_end(segmo__buf *body, segmo__moengage_endpoint endpoint, const char *single);
 /* "customer", "event" or "device": the type of the first of `elements`; NULL when it is another. */

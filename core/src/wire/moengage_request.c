@@ -44,6 +44,13 @@ void segmo__moengage_path(segmo__buf *url, const segmo__source *source,
     }
 }
 
+void segmo__moengage_auth_path(segmo__buf *url, const segmo__source *source)
+{
+    segmo__buf_add_str(url, source->moengage.host);
+    segmo__buf_add_lit(url, "/v1/integrations/segment/auth?appId=");
+    put_url_part(url, source->moengage.app_id);
+}
+
 void segmo__moengage_begin(segmo__buf *body, segmo__moengage_endpoint endpoint, const char *single)
 {
     if (endpoint == SEGMO__MOENGAGE_MERGE)
