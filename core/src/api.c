@@ -192,7 +192,10 @@ int segmo_client_stats_json(segmo_client *client, char **out, size_t *out_len, s
         status = need(out, "out", err);
     if (status == SEGMO_OK) {
         segmo__buf_init(&stats, RESULT_MAX);
-        segmo__client_stats(client, &stats);
+        if (entered == SEGMO_OK)
+            segmo__client_stats(client, &stats);
+        else
+            segmo__client_last_stats(client, &stats);
         status =
             hand_out(stats.failed ? segmo__fail_memory(err) : SEGMO_OK, &stats, out, out_len, err);
     }

@@ -478,3 +478,10 @@ void segmo__client_stats(segmo_client *client, segmo__buf *out)
         (unsigned long long)(client->letters ? segmo__dead_letters_dropped(client->letters) : 0),
         (unsigned long long)segmo__reports_dropped(client->reports));
 }
+
+void segmo__client_last_stats(segmo_client *client, segmo__buf *out)
+{
+    pthread_mutex_lock(&client->lock);
+    segmo__client_stats(client, out);
+    pthread_mutex_unlock(&client->lock);
+}

@@ -53,6 +53,8 @@ int segmo__client_stop(segmo_client *client, int64_t deadline_ms, segmo_error **
 void segmo__client_free(segmo_client *client);
 
 void segmo__client_stats(segmo_client *client, segmo__buf *out);
+/* The same for a client that was closed, or is being closed: a call that was not admitted. */
+void segmo__client_last_stats(segmo_client *client, segmo__buf *out);
 
 /* Adds a report built with printf: `format` writes the members of a JSON object. */
 void segmo__client_report(segmo_client *client, segmo_report_kind_t kind, const char *format, ...)
