@@ -12,6 +12,7 @@
 #include "spool/spool.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 static int spool_dir(const segmo_config *config, const char **dir, segmo_error **err)
 {
@@ -207,6 +208,7 @@ struct letters {
     uint64_t count;
     segmo__buf *out;
     segmo__buf stored; /* messages to put back, framed: length u32, presets, payload */
+    segmo__buf taken;  /* the ids of their letters, each SEGMO__UUID_LEN bytes */
     segmo_error *error;
 };
 
@@ -329,6 +331,25 @@ static int frame_letter(struct letters *letters, segmo__slice line)
     return SEGMO_OK;
 }
 
+static int letter_id(segmo__slice line, segmo__slice *id)
+{
+    if (!segmo__json_member(line, "id", id) || id->len != SEGMO__UUID_LEN + 2)
+        return 0;
+    *id = (segmo__slice){id->at + 1, SEGMO__UUID_LEN};
+    return 1;
+}
+
+static int note_taken(struct letters *letters, segmo__slice line)
+{
+    segmo__slice id;
+
+    if (letter_id(line, &id))
+        segmo__buf_add_slice(&letters->taken, id);
+    else
+        segmo__fail(&letters->error, SEGMO_ERR_INVALID, "id", "a dead letter has no id");
+    return !letters->error;
+}
+
 static int collect_letter(void *ctx, segmo__slice line)
 {
     struct letters *letters = ctx;
@@ -336,7 +357,7 @@ static int collect_letter(void *ctx, segmo__slice line)
     if (letters->count >= letters->limit || !fits(letters, line))
         return 0;
     letters->count++;
-    return frame_letter(letters, line);
+    return frame_letter(letters, line) != SEGMO_OK || !note_taken(letters, line);
 }
 
 struct planter {
@@ -359,6 +380,22 @@ static int next_payload(void *ctx, segmo__slice *payload, uint8_t preset[SEGMO__
     return 1;
 }
 
+static int by_bytes(const void *a, const void *b)
+{
+    return memcmp(a, b, SEGMO__UUID_LEN);
+}
+
+/* Exactly those that were put back: a running client may have added letters since. */
+static int drop_taken(void *ctx, segmo__slice line)
+{
+    const struct letters *letters = ctx;
+    segmo__slice id;
+
+    return letter_id(line, &id) && letters->taken.len > 0 &&
+           bsearch(id.at, letters->taken.data, letters->taken.len / SEGMO__UUID_LEN,
+                   SEGMO__UUID_LEN, by_bytes) != NULL;
+}
+
 static int drop_letter(void *ctx, segmo__slice line)
 {
     struct letters *letters = ctx;
@@ -372,7 +409,7 @@ static int drop_letter(void *ctx, segmo__slice line)
 static int for_letters(const segmo_config *config, const char *query, int put_back, uint64_t *count,
                        segmo_error **err)
 {
-    struct letters letters = {.stored = {.max = 1u << 30}};
+    struct letters letters = {.stored = {.max = 1u << 30}, .taken = {.max = 1u << 30}};
     struct planter planter = {.stored = &letters.stored};
     segmo__buf dir;
     const char *spool;
@@ -390,13 +427,19 @@ static int for_letters(const segmo_config *config, const char *query, int put_ba
             status = segmo_error_status(letters.error);
             segmo__fail(err, status, segmo_error_field(letters.error), "%s",
                         segmo_error_message(letters.error));
+        } else if (letters.stored.failed || letters.taken.failed) {
+            status = segmo__fail_memory(err);
         }
         if (status == SEGMO_OK && letters.count > 0)
             status = segmo__spool_plant(spool, next_payload, &planter, err);
-        letters.count = 0;
+        if (letters.taken.len > 0)
+            qsort(letters.taken.data, letters.taken.len / SEGMO__UUID_LEN, SEGMO__UUID_LEN,
+                  by_bytes);
     }
     if (status == SEGMO_OK)
-        status = segmo__dead_letters_remove(dir.data, drop_letter, &letters, count, err);
+        status = segmo__dead_letters_remove(dir.data, put_back ? drop_taken : drop_letter, &letters,
+                                            count, err);
+    segmo__buf_free(&letters.taken);
     segmo_error_free(letters.error);
     segmo__json_free(letters.query);
     segmo__buf_free(&letters.stored);
