@@ -180,7 +180,7 @@ const segmo__option segmo__options[] = {
         "delivery.max_batch_bytes", "475000", 40960, 500000,
         "The largest body for Segment, in bytes before compression. Segment's limit is 500 KB; the "
         "default leaves it room to count differently. MoEngage's smaller limits are kept apart."),
-    COUNT("delivery.lanes", "32", 1, 1024,
+    COUNT("delivery.lanes", "32", 1, 256,
           "How many sequences of batches run side by side. A user always stays in the same lane, "
           "which keeps the order; a failing batch holds up its own lane only."),
     COUNT("delivery.max_in_flight", "32", 1, 1024,

@@ -6,6 +6,7 @@
  */
 #include "client/options.h"
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "client/option_json.h"
 #include "client/option_table.h"
@@ -23,6 +24,7 @@ struct segmo_config {
     char *values[LAYER_COUNT][SEGMO__OPTION_COUNT];
     char *spool_dir; /* the computed default of spool.dir; NULL when there is none */
     char *file;
+    segmo__config_stamp stamp; /* of the file as it was read */
     void *_Atomic derived;
     segmo__release_fn release_derived;
 };
@@ -135,6 +137,7 @@ static void replace_layer(segmo_config *config, segmo__option_from from, char **
 int segmo_config_load(segmo_config *config, const char *path, segmo_error **err)
 {
     char *slots[SEGMO__OPTION_COUNT] = {NULL};
+    segmo__config_stamp stamp = segmo__config_stamp_of(path);
     char *kept = segmo__strdup(path);
     int status = kept ? segmo__option_read_file(path, slots, err) : segmo__fail_memory(err);
 
@@ -146,7 +149,18 @@ int segmo_config_load(segmo_config *config, const char *path, segmo_error **err)
     replace_layer(config, SEGMO__FROM_FILE, slots);
     segmo__free(config->file);
     config->file = kept;
+    config->stamp = stamp;
     return SEGMO_OK;
+}
+
+segmo__config_stamp segmo__config_stamp_of(const char *path)
+{
+    return (segmo__config_stamp){segmo__file_mtime_ns(path), segmo__file_size(path)};
+}
+
+segmo__config_stamp segmo__config_file_stamp(const segmo_config *config)
+{
+    return config->stamp;
 }
 
 int segmo__config_reload(segmo_config *config, segmo_error **err)
@@ -244,6 +258,7 @@ static int copy_slots(segmo_config *copy, const segmo_config *config)
     }
     copy->spool_dir = segmo__strdup(config->spool_dir);
     copy->file = segmo__strdup(config->file);
+    copy->stamp = config->stamp;
     return (copy->spool_dir || !config->spool_dir) && (copy->file || !config->file);
 }
 

@@ -23,6 +23,13 @@ uint64_t segmo__config_number(const segmo_config *config,
                               const char *name); /* counts, sizes and times */
 int segmo__config_flag(const segmo_config *config, const char *name);
 const char *segmo__config_file(const segmo_config *config); /* the loaded file's path, or NULL */
+/* What a configuration file looked like just before it was read: another stamp, another file. */
+typedef struct segmo__config_stamp {
+    int64_t mtime_ns;
+    int64_t size;
+} segmo__config_stamp;
+segmo__config_stamp segmo__config_stamp_of(const char *path);
+segmo__config_stamp segmo__config_file_stamp(const segmo_config *config);
 int segmo__config_copy(segmo_config **out, const segmo_config *config, segmo_error **err);
 /* Settings as this configuration has them now; release with segmo__settings_release(). */
 int segmo__config_settings(segmo__settings **out, const segmo_config *config, segmo_error **err);

@@ -28,9 +28,8 @@ struct segmo__worker {
     atomic_int flushers;
     segmo__mutex lock; /* of `rounds` */
     segmo__cond turned;
-    uint64_t rounds; /* of the loop, for flushers to wait on */
-    int64_t file_mtime_ns;
-    int64_t file_size;
+    uint64_t rounds;          /* of the loop, for flushers to wait on */
+    segmo__config_stamp file; /* as it was read last */
     int64_t next_tick_ms;
     int64_t next_adopt_ms;
     segmo__rules *seen_rules; /* compared by identity only */
@@ -41,16 +40,14 @@ struct segmo__worker {
 static void look_at_file(segmo__worker *worker)
 {
     const char *path = segmo__config_file(worker->client->config);
-    int64_t mtime_ns, size;
+    segmo__config_stamp now;
 
     if (!path)
         return;
-    mtime_ns = segmo__file_mtime_ns(path);
-    size = segmo__file_size(path);
-    if (mtime_ns == worker->file_mtime_ns && size == worker->file_size)
+    now = segmo__config_stamp_of(path);
+    if (now.mtime_ns == worker->file.mtime_ns && now.size == worker->file.size)
         return;
-    worker->file_mtime_ns = mtime_ns;
-    worker->file_size = size;
+    worker->file = now;
     segmo__client_reload(worker->client);
 }
 
@@ -257,7 +254,6 @@ int segmo__worker_start(segmo__worker **out, segmo_client *client, segmo_error *
 {
     segmo__worker *worker = segmo__zalloc(sizeof *worker);
     segmo__http_options options = segmo__config_http_options(client->config);
-    const char *path = segmo__config_file(client->config);
     int status, code;
 
     if (!worker)
@@ -270,8 +266,7 @@ int segmo__worker_start(segmo__worker **out, segmo_client *client, segmo_error *
     segmo__cond_init(&worker->turned);
     atomic_store(&worker->wake_at, NOBODY);
     worker->next_adopt_ms = segmo__clock_mono_ms() + ADOPT_EVERY_MS;
-    worker->file_mtime_ns = path ? segmo__file_mtime_ns(path) : 0;
-    worker->file_size = path ? segmo__file_size(path) : 0;
+    worker->file = segmo__config_file_stamp(client->config);
     worker->shop.gzip = segmo__gzip_new((int)client->rules->limits.gzip_level);
     status = worker->shop.gzip ? segmo__http_open(&worker->shop.http, &options, err)
                                : segmo__fail_memory(err);
