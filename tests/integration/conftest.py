@@ -6,6 +6,8 @@ import sys
 import pytest
 
 from harness import ENVIRONMENT, PROGRAM, ROOT, Background, Sandbox
+from led_host import LedHost
+from receiver import Receiver
 
 sys.path.insert(0, str(ROOT / "tests" / "events"))
 
@@ -29,6 +31,25 @@ def processes():
     yield start
     for process in reversed(started):
         process.end()
+
+
+@pytest.fixture
+def host(processes):
+    """A host program without a client yet: host.open({...})."""
+    return processes(LedHost())
+
+
+@pytest.fixture
+def receive():
+    """Starts receivers: receive(lambda request, number: (503, {}, b""))."""
+    started = []
+
+    def start(*arguments, **options):
+        started.append(Receiver(*arguments, **options))
+        return started[-1]
+    yield start
+    for receiver in started:
+        receiver.end()
 
 
 @pytest.fixture
