@@ -20,7 +20,8 @@ PROGRAM = os.path.abspath(os.environ.get("SEGMO_PROGRAM", ROOT / "build" / "rele
 # Options of whoever runs the tests, and the tests' own variables, are no part of what is tested.
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("SEGMO_")}
 READY = re.compile(r"segmo sandbox: (http://\S+)")
-PATIENCE_S = 20  # until something that must happen counts as not happening
+SANITIZED = os.path.basename(os.path.dirname(PROGRAM)) in ("asan", "tsan")
+PATIENCE_S = 200 if SANITIZED else 20  # until something that must happen counts as not happening
 
 
 def wait_until(condition, what, patience_s=PATIENCE_S):
