@@ -54,7 +54,16 @@ typedef struct segmo__json_walk {
 } segmo__json_walk;
 
 segmo__slice segmo__json_trim(segmo__slice text); /* without surrounding white space */
-segmo__json_kind segmo__json_kind_of(segmo__slice value);
+extern const unsigned char segmo__json_kinds[256]; /* by first byte; 0: a number */
+/* What a value is that starts with this byte, and what a whole value is (nothing counts as null). */
+static inline segmo__json_kind segmo__json_kind_at(char first)
+{
+    return (segmo__json_kind)(segmo__json_kinds[(unsigned char)first] ^ SEGMO__JSON_NUMBER);
+}
+static inline segmo__json_kind segmo__json_kind_of(segmo__slice value)
+{
+    return value.len > 0 ? segmo__json_kind_at(*value.at) : SEGMO__JSON_NULL;
+}
 void segmo__json_walk_begin(segmo__json_walk *walk, segmo__slice container);
 int segmo__json_next(segmo__json_walk *walk, segmo__slice *key,
                      segmo__slice *value); /* 0 at the end */

@@ -182,9 +182,9 @@ static inline int compares_keys(const scan *s)
 }
 
 /* Fails when the object has that key already, as far as that is found out here. */
-static inline const char *remember_key(scan *s, frame *top, seen_key key)
+static inline const char *remember_key(scan *s, uint64_t *prints, seen_key key)
 {
-    uint64_t bit = UINT64_C(1) << (key.print & 63), *prints = &top->prints[key.print >> 6 & 3];
+    uint64_t bit = UINT64_C(1) << (key.print & 63);
 
     if (s->key_count == s->key_room && !segmo__scan_more_keys(s))
         return segmo__scan_fail(s, key.at, NULL);
@@ -208,7 +208,7 @@ static inline int is_at(const char *at, const char *end, char c)
 }
 
 /* A key and its colon with the space before them. */
-static inline const char *check_key(scan *s, frame *top, const char *at, const char *end)
+static inline const char *check_key(scan *s, uint64_t *prints, const char *at, const char *end)
 {
     const char *key, *key_end;
     uint32_t print = 0;
@@ -224,7 +224,7 @@ static inline const char *check_key(scan *s, frame *top, const char *at, const c
         key_end = any_key_end(s, key, &print);
     if (!key_end)
         return bad_key(s);
-    if (!remember_key(s, top, (seen_key){key, (uint32_t)(key_end - key), print}))
+    if (!remember_key(s, prints, (seen_key){key, (uint32_t)(key_end - key), print}))
         return NULL;
     at = key_end + 1;
     if (is_at(at, end, ':'))
@@ -243,7 +243,6 @@ static inline frame *open_container(scan *s, frame *outer, const char *at)
         segmo__scan_fail(s, at, "nested deeper than 64 levels; flatten the value");
         return NULL;
     }
-    memset(top->prints, 0, sizeof top->prints);
     top->first_key = s->key_count;
     top->elements = 0;
     top->closer = *at == '{' ? '}' : ']';
@@ -304,8 +303,8 @@ static inline const char *check_scalar(scan *s, const char *at, const char *end)
 
 /* From behind a value on, closes what ends, until a comma announces another value: the place behind
  * the comma or, with `*top` at the frame around the whole, behind the last bracket. */
-static inline const char *check_behind_value(scan *s, frame **top, const frame *told,
-                                             const char *at, const char *end)
+static inline const char *check_behind_value(scan *s, frame **top, uint64_t *prints,
+                                             const frame *told, const char *at, const char *end)
 {
     for (;;) {
         if (*top == told)
@@ -319,6 +318,7 @@ static inline const char *check_behind_value(scan *s, frame **top, const frame *
         if (at == end || *at != (*top)->closer)
             return segmo__scan_no_separator(s, at);
         at = close_container(s, *top, at);
+        *prints = (*top)->outer_prints;
         if (!at || --*top == s->frames)
             return at;
     }
@@ -330,10 +330,11 @@ static const char *check_value(scan *s, const char *at)
     const char *end = s->end;
     const frame *told = s->each ? s->frames + 1 : NULL; /* the frame whose members are told */
     frame *top = s->frames;
+    uint64_t prints = 0; /* a bit for each fingerprint among the keys of the innermost object */
 
     do {
         if (top->closer == '}') {
-            at = check_key(s, top, at, end);
+            at = check_key(s, &prints, at, end);
             if (!at)
                 return NULL;
         }
@@ -346,6 +347,8 @@ static const char *check_value(scan *s, const char *at)
             top = open_container(s, top, at);
             if (!top)
                 return NULL;
+            top->outer_prints = prints;
+            prints = 0;
             at = skip_space(at + 1, end);
             if (!is_at(at, end, top->closer))
                 continue; /* to its first member or element */
@@ -354,7 +357,7 @@ static const char *check_value(scan *s, const char *at)
             if (!at || top == s->frames)
                 return at;
         }
-        at = check_behind_value(s, &top, told, at, end);
+        at = check_behind_value(s, &top, &prints, told, at, end);
     } while (at && top > s->frames);
     return at;
 }

@@ -85,27 +85,6 @@ static inline int segmo__json_advance(segmo__json_cursor *cursor, int in_object,
     return 1;
 }
 
-/* What a value that starts with this byte is. */
-static inline segmo__json_kind segmo__json_kind_at(char first)
-{
-    switch (first) {
-    case '{':
-        return SEGMO__JSON_OBJECT;
-    case '[':
-        return SEGMO__JSON_ARRAY;
-    case '"':
-        return SEGMO__JSON_STRING;
-    case 't':
-        return SEGMO__JSON_TRUE;
-    case 'f':
-        return SEGMO__JSON_FALSE;
-    case 'n':
-        return SEGMO__JSON_NULL;
-    default:
-        return SEGMO__JSON_NUMBER;
-    }
-}
-
 /* The whole value at the cursor, which moves behind it. */
 static inline segmo__slice segmo__json_take(segmo__json_cursor *cursor)
 {

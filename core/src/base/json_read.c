@@ -139,10 +139,13 @@ segmo__slice segmo__json_trim(segmo__slice text)
     return (segmo__slice){at, (size_t)(end - at)};
 }
 
-segmo__json_kind segmo__json_kind_of(segmo__slice value)
-{
-    return segmo__json_kind_at(value.len > 0 ? *value.at : 'n');
-}
+#define KIND(kind) ((kind) ^ SEGMO__JSON_NUMBER)
+
+const unsigned char segmo__json_kinds[256] = {
+    ['{'] = KIND(SEGMO__JSON_OBJECT), ['['] = KIND(SEGMO__JSON_ARRAY),
+    ['"'] = KIND(SEGMO__JSON_STRING), ['t'] = KIND(SEGMO__JSON_TRUE),
+    ['f'] = KIND(SEGMO__JSON_FALSE),  ['n'] = KIND(SEGMO__JSON_NULL),
+};
 
 void segmo__json_walk_begin(segmo__json_walk *walk, segmo__slice container)
 {
@@ -178,12 +181,12 @@ int segmo__json_next(segmo__json_walk *walk, segmo__slice *key, segmo__slice *va
 
 int segmo__json_member(segmo__slice object, const char *key, segmo__slice *value)
 {
+    segmo__slice wanted = segmo__slice_of(key), name, found;
     segmo__json_walk walk;
-    segmo__slice name, found;
 
     segmo__json_walk_begin(&walk, object);
     while (walk.is_object && segmo__json_next(&walk, &name, &found))
-        if (segmo__json_key_is(name, key)) {
+        if (segmo__json_key_means(name, wanted)) {
             *value = found;
             return 1;
         }

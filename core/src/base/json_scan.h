@@ -26,7 +26,7 @@ typedef struct segmo__scan_key {
 } segmo__scan_key;
 
 typedef struct segmo__scan_frame {
-    uint64_t prints[4]; /* a bit for each fingerprint among the keys; a clear one says: a new key */
+    uint64_t outer_prints; /* kept for the container around this one */
     uint32_t first_key;
     uint32_t elements; /* before the current one, in an array */
     char closer;       /* } or ]; 0 around the whole */
@@ -78,11 +78,11 @@ int segmo__scan_has_key(const segmo__scan *s);
  * last. */
 const segmo__scan_key *segmo__scan_find_twin(segmo__scan *s);
 
-/* One step of the fingerprint: 16 decoded bytes, zeros behind the last. */
+/* One step of the fingerprint: 16 decoded bytes, zeros behind the last. Quick rather than good: keys that
+ * meet by accident or on purpose are compared in full. */
 static inline uint64_t segmo__scan_print_step(uint64_t print, uint64_t first, uint64_t second)
 {
-    print ^= first * 0x9E3779B97F4A7C15u ^ second * 0xC2B2AE3D27D4EB4Fu;
-    return (print ^ print >> 29) * 0x9E3779B97F4A7C15u;
+    return ((print ^ first) + (second << 31 | second >> 33)) * 0x9E3779B97F4A7C15u;
 }
 
 static inline uint32_t segmo__scan_print_end(uint64_t print, size_t len)

@@ -164,16 +164,14 @@ static int is_empty_string(segmo__slice value)
     return value.len == 2 && *value.at == '"';
 }
 
-static int is_id(segmo__part part)
-{
-    return part == SEGMO__PART_MESSAGE_ID || part == SEGMO__PART_USER_ID ||
-           part == SEGMO__PART_ANONYMOUS_ID || part == SEGMO__PART_GROUP_ID ||
-           part == SEGMO__PART_PREVIOUS_ID;
-}
+/* Ids that may be sent as numbers. */
+static const segmo__part number_ids[] = {SEGMO__PART_USER_ID, SEGMO__PART_ANONYMOUS_ID,
+                                         SEGMO__PART_GROUP_ID, SEGMO__PART_PREVIOUS_ID};
 
+/* The ids stand first among the parts. */
 static int may_not_be_empty(segmo__part part)
 {
-    return is_id(part) || part == SEGMO__PART_NAME;
+    return part <= SEGMO__PART_PREVIOUS_ID || part == SEGMO__PART_NAME;
 }
 
 /* Null members, empty ids and empty names stand for "not given". */
@@ -340,13 +338,11 @@ static void plan_library(draft *d)
 
 static void plan_ids(draft *d)
 {
-    for (segmo__part part = 0; part < SEGMO__PART_COUNT; part++) {
-        if (!is_id(part))
-            continue;
-        if (segmo__json_kind_of(part_of(d, part)) == SEGMO__JSON_NUMBER)
-            plan_value(d, EDIT_QUOTE, part_of(d, part));
-        else if (part != SEGMO__PART_MESSAGE_ID && is_empty_string(d->part[part]))
-            plan_value(d, EDIT_NULL, d->part[part]);
+    for (size_t i = 0; i < sizeof number_ids / sizeof number_ids[0]; i++) {
+        segmo__slice id = part_of(d, number_ids[i]);
+
+        if (segmo__json_kind_of(id) == SEGMO__JSON_NUMBER)
+            plan_value(d, EDIT_QUOTE, id);
     }
 }
 
