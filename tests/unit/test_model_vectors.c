@@ -1,5 +1,9 @@
 /* The case files of the model: a message in, the completed message or its refusal out. Nothing more
- * and nothing less than expected may be there, in the order expected. */
+ * and nothing less than expected may be there, in the order expected.
+ *
+ * {"about", "message" or "message_text" (what is not valid JSON), "expected": {"message"} or
+ * {"error": {"status", "field"}}}. In expected messages "*uuid", "*time" and "*version" stand for a
+ * new id, the present moment and this release's version. */
 #include "base/clock.h"
 #include "base/json.h"
 #include "model/message.h"
