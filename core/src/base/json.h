@@ -55,7 +55,7 @@ typedef struct segmo__json_walk {
 
 segmo__slice segmo__json_trim(segmo__slice text);  /* without surrounding white space */
 extern const unsigned char segmo__json_kinds[256]; /* by first byte; 0: a number */
-/* What a value is that starts with this byte, and what a whole value is (nothing counts as null). */
+/* What a value is that starts with this byte, and what a whole value is (nothing is null). */
 static inline segmo__json_kind segmo__json_kind_at(char first)
 {
     return (segmo__json_kind)(segmo__json_kinds[(unsigned char)first] ^ SEGMO__JSON_NUMBER);
