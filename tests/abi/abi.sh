@@ -14,7 +14,8 @@ if ! command -v abidw >/dev/null; then
 fi
 case $1 in
 record)
-    abidw --headers-dir "$root/core/include" --no-corpus-path --no-comp-dir-path --no-show-locs \
+    abidw --headers-dir "$root/core/include" --drop-private-types --exported-interfaces-only --no-architecture --no-elf-needed \
+        --no-corpus-path --no-comp-dir-path --no-show-locs \
         --out-file "$root/tests/abi/libsegmo-$version.abi" "$library"
     echo "recorded tests/abi/libsegmo-$version.abi" ;;
 check)
@@ -24,7 +25,7 @@ check)
     fi
     # abidiff answers bits: 1 and 2 are errors of its own, 4 a change, 8 a breaking one.
     code=0
-    abidiff --headers-dir2 "$root/core/include" --no-added-syms --drop-private-types \
+    abidiff --headers-dir2 "$root/core/include" --no-added-syms --no-architecture --drop-private-types \
         "$last" "$library" || code=$?
     if [ "$code" != 0 ]; then
         echo "abi: the library differs from $(basename "$last"): additions only, or a new SONAME" >&2
