@@ -78,8 +78,8 @@ int segmo__scan_has_key(const segmo__scan *s);
  * last. */
 const segmo__scan_key *segmo__scan_find_twin(segmo__scan *s);
 
-/* One step of the fingerprint: 16 decoded bytes, zeros behind the last. Quick rather than good: keys
- * that meet by accident or on purpose are compared in full. */
+/* One step of the fingerprint: 16 decoded bytes, zeros behind the last. Quick rather than good:
+ * keys that meet by accident or on purpose are compared in full. */
 static inline uint64_t segmo__scan_print_step(uint64_t print, uint64_t first, uint64_t second)
 {
     return ((print ^ first) + (second << 31 | second >> 33)) * 0x9E3779B97F4A7C15u;
