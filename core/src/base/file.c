@@ -155,15 +155,9 @@ int segmo__file_open(segmo__file *out, const char *path, int writable)
     return code;
 }
 
-/* Before Linux 5.14: adds nothing to one byte of each page. */
-static void touch(char *from, size_t len)
-{
-    for (size_t at = 0; at < len; at += PAGE)
-        __atomic_fetch_or(from + at, 0, __ATOMIC_RELAXED);
-}
-
 /* In steps, since the address space is locked during each, and stores into other new pages wait for
- * it. */
+ * it. Pages that were released meanwhile, and kernels before Linux 5.14, end it: pages are then made
+ * ready by the first store. Touching them here instead could hit a released one. */
 void segmo__file_prefault(segmo__file *file, uint64_t offset, uint64_t len)
 {
     uint64_t at = offset & ~(uint64_t)(PAGE - 1);
@@ -174,8 +168,8 @@ void segmo__file_prefault(segmo__file *file, uint64_t offset, uint64_t len)
     for (; at < end; at += PREFAULT_STEP) {
         size_t step = end - at < PREFAULT_STEP ? (size_t)(end - at) : PREFAULT_STEP;
 
-        if (madvise(file->map + at, step, MADV_POPULATE_WRITE) != 0 && errno == EINVAL)
-            touch(file->map + at, step);
+        if (madvise(file->map + at, step, MADV_POPULATE_WRITE) != 0)
+            return;
     }
 }
 
