@@ -26,7 +26,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PROGRAM_LIMIT_S = int(os.environ.get("SEGMO_TEST_LIMIT_S", "300"))
-VALGRIND = ["valgrind", "-q", "--error-exitcode=99", "--leak-check=full", "--errors-for-leak-kinds=definite"]
+# For reads of what was never written; leaks are the address sanitizer's, which knows forked children.
+VALGRIND = ["valgrind", "-q", "--error-exitcode=99", "--leak-check=no", "--fair-sched=yes"]
 
 
 @dataclass

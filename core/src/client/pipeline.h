@@ -36,11 +36,11 @@ typedef struct segmo__body {
 } segmo__body;
 
 typedef enum segmo__added {
-    SEGMO__ADDED,    /* it is in the body */
-    SEGMO__ADD_FULL, /* no room, or another endpoint: send the body first */
-    SEGMO__ADD_SKIP, /* settled as skipped: `*reason` */
+    SEGMO__ADDED,     /* it is in the body */
+    SEGMO__ADD_FULL,  /* no room, or another endpoint: send the body first */
+    SEGMO__ADD_SKIP,  /* settled as skipped: `*reason` */
     SEGMO__ADD_LATER, /* memory ran out: try again */
-    SEGMO__ADD_DEAD  /* can never be sent: `*reason`, `err` says why */
+    SEGMO__ADD_DEAD   /* can never be sent: `*reason`, `err` says why */
 } segmo__added;
 
 /* `bytes` must have room for a whole body; `max_bytes` bounds it. */
