@@ -31,20 +31,22 @@
 #define PREFAULT_STEP (64 * PAGE)
 
 #ifdef SEGMO_FAULTS
-static segmo__file_hook_fn hook_fn;
-static void *hook_ctx;
+static segmo__file_hook_fn _Atomic hook_fn;
+static void *_Atomic hook_ctx;
 
 void segmo__file_hook(segmo__file_hook_fn hook, void *ctx)
 {
+    hook_fn = NULL; /* no hook ever sees the context of another */
     hook_ctx = ctx;
     hook_fn = hook;
 }
 
 int segmo__file_ask(segmo__file_op op, const char *path, int fd, uint64_t offset, size_t *len)
 {
+    segmo__file_hook_fn hook = hook_fn;
     size_t unused = 0;
 
-    return hook_fn ? hook_fn(hook_ctx, op, path, fd, offset, len ? len : &unused) : 0;
+    return hook ? hook(hook_ctx, op, path, fd, offset, len ? len : &unused) : 0;
 }
 #endif
 

@@ -1,0 +1,457 @@
+/* The spool on disks that are full, forbidden or failing, and seen from outside. */
+#include "base/clock.h"
+#include "base/file.h"
+#include "scratch_dir.h"
+#include "spool_help.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* ---- a full disk ---- */
+
+static void a_full_disk_refuses_and_recovers(void **state)
+{
+    unsigned accepted = 0, more = 0;
+    segmo__spool *spool;
+    segmo_error *err = NULL;
+
+    (void)state;
+    if (mount("none", spool_dir, "tmpfs", 0, "size=1m,mode=0700") != 0) {
+        print_message("not run: a small file system cannot be mounted here\n");
+        skip();
+    }
+    spool = open_usual();
+    segmo__spool_start(spool);
+    while (append_number(spool, accepted) == SEGMO_OK)
+        assert_true(++accepted < 100000);
+    assert_int_equal(told.disk_full, 1);
+    assert_int_equal(counts_of(spool).disk_full, 1);
+    segmo__clock_shift(0, 200); /* it tries for another file now and then only */
+    assert_int_equal(
+        segmo__spool_append(spool, (segmo__slice){"0123456789", 10}, nothing_preset, &err),
+        SEGMO_ERR_FULL);
+    assert_int_equal(segmo_error_retryable(err), 1);
+    segmo_error_free(err);
+    assert_int_equal(told.disk_full, 1);
+    assert_int_equal(segmo__spool_wait_room(spool, 1, NULL), SEGMO_ERR_TIMEOUT);
+
+    assert_int_equal(drain(spool, 0, 1), accepted); /* delivering goes on */
+    assert_int_equal(drain(spool, 1, 1), accepted);
+    assert_int_equal(segmo__spool_commit(spool, NULL), SEGMO_OK);
+    assert_int_equal(segmo__spool_wait_room(spool, 5000, NULL), SEGMO_OK);
+    assert_int_equal(told.disk_room, 1);
+    while (more < 50 && append_number(spool, more) == SEGMO_OK)
+        more++;
+    assert_int_equal(more, 50);
+    assert_int_equal(counts_of(spool).disk_full, 0);
+    segmo__spool_close(spool, 0);
+}
+
+static int unmount_and_remove(void **state)
+{
+    umount2(spool_dir, MNT_DETACH);
+    return spool_dir_remove(state);
+}
+
+/* ---- directories that cannot be used ---- */
+
+static void expect_refusal(const char *dir, const char *word, const char *other)
+{
+    segmo__spool_options options = usual_options();
+    segmo__spool *spool = NULL;
+    segmo_error *err = NULL;
+
+    options.dir = dir;
+    assert_int_equal(segmo__spool_open(&spool, &options, &err), SEGMO_ERR_IO);
+    assert_non_null(strstr(segmo_error_message(err), dir));
+    assert_non_null(strstr(segmo_error_message(err), word));
+    assert_non_null(strstr(segmo_error_message(err), other));
+    segmo_error_free(err);
+}
+
+static void a_file_in_the_directorys_place_is_told(void **state)
+{
+    const char *path = scratch_path(spool_dir, "file");
+    int fd = open(path, O_CREAT | O_WRONLY, 0600);
+
+    (void)state;
+    close(fd);
+    expect_refusal(path, "is a file", "move it away");
+    expect_refusal(scratch_path(spool_dir, "file/spool"), "is a file", "move it away");
+}
+
+/* Runs a check as a user who is not root; the exit status of a failed assertion is not 0. */
+static void as_nobody(void (*check)(void))
+{
+    pid_t child;
+
+    if (geteuid() != 0) {
+        check();
+        return;
+    }
+    child = fork();
+    if (child == 0) {
+        if (setgid(65534) != 0 || setuid(65534) != 0)
+            _exit(9);
+        check();
+        _exit(0);
+    }
+    expect_success(child);
+}
+
+static void expect_no_permission(void)
+{
+    expect_refusal(scratch_path(spool_dir, "closed"), "permission denied", "chown");
+    expect_refusal(scratch_path(spool_dir, "closed/deeper"), "permission denied", "chown");
+    expect_refusal(scratch_path(spool_dir, "read-only"), "mode 0555", "chown");
+}
+
+static void a_directory_without_permission_is_told_with_its_remedy(void **state)
+{
+    (void)state;
+    chmod(spool_dir, 0755);
+    mkdir(scratch_path(spool_dir, "closed"), 0700);
+    mkdir(scratch_path(spool_dir, "read-only"), 0755);
+    chmod(scratch_path(spool_dir, "closed"), 0000);
+    chmod(scratch_path(spool_dir, "read-only"), 0555);
+    as_nobody(expect_no_permission);
+    chmod(scratch_path(spool_dir, "closed"), 0700);
+}
+
+static void a_missing_directory_is_made_with_its_parents(void **state)
+{
+    segmo__spool_options options = usual_options();
+    segmo__spool *spool;
+    struct stat info;
+
+    (void)state;
+    options.dir = scratch_path(spool_dir, "var/spool/segmo");
+    spool = open_with(options);
+    assert_int_equal(append_text(spool, "x"), SEGMO_OK);
+    assert_int_equal(stat(options.dir, &info), 0);
+    assert_int_equal(info.st_mode & 07777, 0700);
+    segmo__spool_close(spool, 0);
+}
+
+static void a_directory_deleted_under_us_is_noticed(void **state)
+{
+    segmo__spool *spool = open_usual();
+
+    (void)state;
+    append_text(spool, "lost");
+    scratch_dir_remove(spool_dir);
+    assert_int_equal(drain(spool, 0, 0), 0);
+    assert_int_equal(told.unreadable, 1);
+    assert_int_equal(append_text(spool, "refused"), SEGMO_ERR_IO);
+    segmo__spool_commit(spool, NULL);
+    assert_int_equal(counts_of(spool).pending_records[0], 0);
+    assert_int_equal(counts_of(spool).damaged_records, 1);
+    segmo__spool_close(spool, 0);
+}
+
+/* ---- failing calls ---- */
+
+static struct {
+    segmo__file_op op;
+    atomic_int calls;
+    int from, to, code; /* calls number `from` up to and without `to` fail */
+} fault;
+
+static int fail_some(void *ctx, segmo__file_op op, const char *path, int fd, uint64_t offset,
+                     size_t *len)
+{
+    int call;
+
+    (void)ctx, (void)path, (void)fd, (void)offset, (void)len;
+    if (op != fault.op)
+        return 0;
+    call = atomic_fetch_add(&fault.calls, 1);
+    return call >= fault.from && call < fault.to ? fault.code : 0;
+}
+
+static void fail_calls(segmo__file_op op, int from, int to, int code)
+{
+    fault.op = op;
+    fault.from = from;
+    fault.to = to;
+    fault.code = code;
+    atomic_store(&fault.calls, 0);
+    segmo__file_hook(fail_some, NULL);
+}
+
+static void what_could_not_be_stored_is_not_accepted(void **state)
+{
+    static const segmo__file_op ops[] = {SEGMO__FILE_STORE, SEGMO__FILE_PUBLISH};
+    segmo__spool *spool;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++) {
+        for (int call = 0; call < 6; call++) {
+            segmo__spool_cursor *cursor;
+            unsigned refused = 0;
+
+            spool = open_usual();
+            assert_int_equal(append_text(spool, "before"), SEGMO_OK);
+            fail_calls(ops[i], call, call + 1, -EIO);
+            for (int n = 0; n < 3; n++)
+                refused += append_text(spool, "while it fails") != SEGMO_OK;
+            segmo__file_hook(NULL, NULL);
+            assert_int_equal(append_text(spool, "after"), SEGMO_OK);
+            cursor = cursor_of(spool, 0);
+            expect_next(cursor, "before", NULL);
+            for (unsigned n = refused; n < 3; n++)
+                expect_next(cursor, "while it fails", NULL);
+            expect_next(cursor, "after", NULL);
+            expect_none(cursor);
+            segmo__spool_cursor_free(cursor);
+            assert_int_equal(refused, call < (ops[i] == SEGMO__FILE_STORE ? 6 : 3));
+            drain(spool, 0, 1);
+            drain(spool, 1, 1);
+            segmo__spool_close(spool, 0);
+            assert_int_equal(entries(spool_dir), 0);
+        }
+    }
+    assert_int_equal(told.damaged, 0);
+}
+
+static void a_failed_read_is_tried_again_after_a_while(void **state)
+{
+    segmo__spool *spool = open_usual();
+    segmo__spool_cursor *cursor = cursor_of(spool, 0);
+
+    (void)state;
+    append_text(spool, "one");
+    fail_calls(SEGMO__FILE_READ, 0, 1, -EIO);
+    expect_none(cursor);
+    expect_none(cursor);
+    assert_int_equal(atomic_load(&fault.calls), 1);
+    assert_int_equal(told.unreadable, 1);
+    segmo__clock_shift(0, 2000);
+    expect_next(cursor, "one", NULL);
+    segmo__spool_cursor_free(cursor);
+    segmo__spool_close(spool, 0);
+}
+
+static void what_can_never_be_read_is_counted_as_damage(void **state)
+{
+    segmo__spool *spool = open_usual();
+    segmo__spool_cursor *cursor = cursor_of(spool, 0);
+    unsigned count = 0;
+
+    (void)state;
+    while (find_files(spool_dir, NULL) < 2)
+        append_number(spool, count++);
+    append_text(spool, "in the next file");
+    fail_calls(SEGMO__FILE_READ, 0, 1000, -EIO);
+    for (int tries = 0; tries < 3; tries++) {
+        expect_none(cursor);
+        segmo__clock_shift(0, 2000);
+    }
+    assert_int_equal(told.unreadable, 2); /* this one and the next */
+    segmo__file_hook(NULL, NULL);
+    while (counts_of(spool).pending_records[0] > 1) { /* what stood in the next one already */
+        segmo__record_ref ref;
+        segmo__slice payload;
+
+        assert_int_equal(segmo__spool_next(cursor, &ref, &payload), 1);
+        segmo__spool_settle(spool, &ref, 0, SEGMO__DELIVERED);
+    }
+    expect_next(cursor, "in the next file", NULL);
+    assert_true(counts_of(spool).damaged_records > 10);
+    segmo__spool_commit(spool, NULL);
+    assert_int_equal(entries(scratch_path(spool_dir, "damaged")), 1);
+    segmo__spool_cursor_free(cursor);
+    segmo__spool_close(spool, 0);
+}
+
+static void a_failed_commit_is_made_up_for(void **state)
+{
+    segmo__spool *spool = open_usual();
+
+    (void)state;
+    append_text(spool, "one");
+    append_text(spool, "two");
+    drain(spool, 0, 1);
+    fail_calls(SEGMO__FILE_STORE, 0, 1, -EIO);
+    assert_int_equal(segmo__spool_commit(spool, NULL), SEGMO_ERR_IO);
+    assert_int_equal(segmo__spool_commit(spool, NULL), SEGMO_OK);
+    segmo__spool_close(spool, 0);
+    spool = open_usual();
+    assert_int_equal(counts_of(spool).pending_records[0], 0);
+    assert_int_equal(counts_of(spool).pending_records[1], 2);
+    segmo__spool_close(spool, 0);
+}
+
+static void a_failed_sync_is_told_and_tried_again(void **state)
+{
+    segmo__spool_options options = usual_options();
+    segmo__spool *spool;
+    segmo_error *err = NULL;
+
+    (void)state;
+    options.sync_ms = 0;
+    for (int with_keeper = 0; with_keeper < 2; with_keeper++) {
+        spool = open_with(options);
+        if (with_keeper)
+            segmo__spool_start(spool);
+        append_text(spool, "x");
+        fail_calls(SEGMO__FILE_SYNC, 0, 1, -EIO);
+        assert_int_equal(segmo__spool_sync(spool, 10000, &err), SEGMO_ERR_IO);
+        assert_int_equal(segmo__spool_sync(spool, 10000, NULL), SEGMO_OK);
+        assert_int_equal(atomic_load(&fault.calls), 2);
+        assert_int_equal(segmo__spool_sync(spool, 10000, NULL), SEGMO_OK);
+        assert_int_equal(atomic_load(&fault.calls), 2); /* nothing new to sync */
+        segmo_error_free(err);
+        err = NULL;
+        segmo__file_hook(NULL, NULL);
+        drain(spool, 0, 1);
+        drain(spool, 1, 1);
+        segmo__spool_close(spool, 0);
+    }
+    assert_int_equal(told.sync_failed, 1);
+}
+
+static void the_keeper_syncs_without_being_asked(void **state)
+{
+    segmo__spool *spool = open_usual();
+
+    (void)state;
+    fail_calls(SEGMO__FILE_SYNC, 0, 0, 0); /* only counts */
+    segmo__spool_start(spool);
+    append_text(spool, "x");
+    while (atomic_load(&fault.calls) == 0)
+        usleep(1000);
+    segmo__file_hook(NULL, NULL);
+    segmo__spool_close(spool, 0);
+}
+
+/* ---- from outside ---- */
+
+typedef struct seen {
+    unsigned records, alive, settled_for_first;
+    uint64_t sum;
+} seen;
+
+static int see(void *ctx, const segmo__spool_sight *sight)
+{
+    seen *all = ctx;
+
+    assert_non_null(strstr(sight->file, ".seg"));
+    all->records++;
+    all->alive += (unsigned)sight->alive;
+    all->settled_for_first += sight->settled[0] != SEGMO__PENDING;
+    all->sum += number_of(sight->payload);
+    return 0;
+}
+
+static void looking_shows_all_records_and_changes_nothing(void **state)
+{
+    segmo__spool *dead = open_usual(), *alive;
+    seen all = {0};
+
+    (void)state;
+    for (unsigned number = 0; number < 30; number++)
+        append_number(dead, number);
+    alive = open_usual();
+    for (unsigned number = 30; number < 50; number++)
+        append_number(alive, number);
+    segmo__spool_close(dead, 0);
+    drain(alive, 0, 1);
+    segmo__spool_commit(alive, NULL);
+    assert_int_equal(segmo__spool_look(spool_dir, see, &all, NULL), SEGMO_OK);
+    assert_int_equal(all.records, 50);
+    assert_int_equal(all.alive, 20);
+    assert_int_equal(all.settled_for_first, 20);
+    assert_int_equal(all.sum, 49 * 50 / 2);
+    assert_int_equal(segmo__spool_adopt(alive, NULL), 30); /* the lock was left free */
+    segmo__spool_close(alive, 0);
+}
+
+static void looking_into_nothing_is_an_error(void **state)
+{
+    seen all = {0};
+    segmo_error *err = NULL;
+
+    (void)state;
+    assert_int_equal(segmo__spool_look(scratch_path(spool_dir, "none"), see, &all, &err),
+                     SEGMO_ERR_IO);
+    segmo_error_free(err);
+}
+
+static unsigned plant_left;
+
+static int next_planted(void *ctx, segmo__slice *payload, uint8_t preset[SEGMO__SPOOL_DESTINATIONS])
+{
+    static char text[100000];
+
+    (void)ctx;
+    if (plant_left == 0)
+        return 0;
+    plant_left--;
+    memset(text, 'p', sizeof text);
+    *payload = (segmo__slice){text, sizeof text};
+    preset[0] = SEGMO__SKIPPED;
+    preset[1] = SEGMO__PENDING;
+    preset[2] = preset[3] = SEGMO__SKIPPED;
+    return 1;
+}
+
+static void planted_records_are_adopted(void **state)
+{
+    segmo__spool *spool = open_usual();
+    uint64_t pending[SEGMO__SPOOL_DESTINATIONS] = {0};
+
+    (void)state;
+    plant_left = 200; /* more than one file */
+    assert_int_equal(segmo__spool_plant(spool_dir, next_planted, NULL, NULL), SEGMO_OK);
+    assert_true(find_files(spool_dir, NULL) > 1);
+    assert_int_equal(segmo__spool_adopt(spool, pending), 200);
+    assert_int_equal(pending[0], 0);
+    assert_int_equal(pending[1], 200);
+    assert_int_equal(drain(spool, 0, 1), 0);
+    assert_int_equal(drain(spool, 1, 1), 200);
+    segmo__spool_close(spool, 0);
+    assert_int_equal(entries(spool_dir), 0);
+}
+
+static void no_partial_plant_stays_on_a_full_disk(void **state)
+{
+    (void)state;
+    for (int call = 0; call < 3; call++) {
+        plant_left = 200;
+        fail_calls(SEGMO__FILE_CREATE, call, call + 1, -ENOSPC);
+        assert_int_equal(segmo__spool_plant(spool_dir, next_planted, NULL, NULL), SEGMO_ERR_FULL);
+        assert_int_equal(entries(spool_dir), 0);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, spool_dir_make, spool_dir_remove)
+        cmocka_unit_test_setup_teardown(a_full_disk_refuses_and_recovers, spool_dir_make,
+                                        unmount_and_remove),
+        TEST(a_file_in_the_directorys_place_is_told),
+        TEST(a_directory_without_permission_is_told_with_its_remedy),
+        TEST(a_missing_directory_is_made_with_its_parents),
+        TEST(a_directory_deleted_under_us_is_noticed),
+        TEST(what_could_not_be_stored_is_not_accepted),
+        TEST(a_failed_read_is_tried_again_after_a_while),
+        TEST(what_can_never_be_read_is_counted_as_damage),
+        TEST(a_failed_commit_is_made_up_for),
+        TEST(a_failed_sync_is_told_and_tried_again),
+        TEST(the_keeper_syncs_without_being_asked),
+        TEST(looking_shows_all_records_and_changes_nothing),
+        TEST(looking_into_nothing_is_an_error),
+        TEST(planted_records_are_adopted),
+        TEST(no_partial_plant_stays_on_a_full_disk),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
