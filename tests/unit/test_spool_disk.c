@@ -17,9 +17,11 @@
 
 static void a_full_disk_refuses_and_recovers(void **state)
 {
+    static const char text[400];
     unsigned accepted = 0, more = 0;
     segmo__spool *spool;
     segmo_error *err = NULL;
+    int status;
 
     (void)state;
     if (mount("none", spool_dir, "tmpfs", 0, "size=1m,mode=0700") != 0) {
@@ -33,19 +35,20 @@ static void a_full_disk_refuses_and_recovers(void **state)
     assert_int_equal(told.disk_full, 1);
     assert_int_equal(counts_of(spool).disk_full, 1);
     segmo__clock_shift(0, 200); /* it tries for another file now and then only */
-    assert_int_equal(
-        segmo__spool_append(spool, (segmo__slice){"0123456789", 10}, nothing_preset, &err),
-        SEGMO_ERR_FULL);
+    while ((status = segmo__spool_append(spool, (segmo__slice){text, sizeof text}, nothing_preset,
+                                         &err)) == SEGMO_OK)
+        accepted++; /* sealing gave back some room */
+    assert_int_equal(status, SEGMO_ERR_FULL);
     assert_int_equal(segmo_error_retryable(err), 1);
     segmo_error_free(err);
-    assert_int_equal(told.disk_full, 1);
+    assert_int_equal(told.disk_full, told.disk_room + 1);
     assert_int_equal(segmo__spool_wait_room(spool, 1, NULL), SEGMO_ERR_TIMEOUT);
 
     assert_int_equal(drain(spool, 0, 1), accepted); /* delivering goes on */
     assert_int_equal(drain(spool, 1, 1), accepted);
     assert_int_equal(segmo__spool_commit(spool, NULL), SEGMO_OK);
     assert_int_equal(segmo__spool_wait_room(spool, 5000, NULL), SEGMO_OK);
-    assert_int_equal(told.disk_room, 1);
+    assert_int_equal(told.disk_room, told.disk_full);
     while (more < 50 && append_number(spool, more) == SEGMO_OK)
         more++;
     assert_int_equal(more, 50);

@@ -79,8 +79,8 @@ void segmo__file_describe(const char *path, int code, char *out, size_t out_size
 
 /* Test point: sees each call before it is made; a non-zero answer -errno is returned instead of
  * making it.
- * `*len` may be shortened (a torn write). `path` or `fd` (-1: none) tells the file. Set it before
- * threads start. Not there in release builds. */
+ * `*len` may be shortened (a torn write). `path` or `fd` (-1: none) tells the file. May be set
+ * while threads run. Not there in release builds. */
 typedef enum segmo__file_op {
     SEGMO__FILE_CREATE,
     SEGMO__FILE_OPEN,

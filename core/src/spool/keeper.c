@@ -1,20 +1,37 @@
-/* The keeper thread: does for the appenders what would make them wait. It prepares the next file,
- * syncs what was appended, and lays sealed files to rest. It sleeps while nothing is appended. */
+/* The keeper thread syncs what was appended, every `sync_ms` and whenever somebody asks. It sleeps
+ * while nothing is appended. */
 #include "spool/spool_parts.h"
 
 #include "base/clock.h"
 
 #include <errno.h>
 
-/* Own files before they are at rest are the keeper's: nobody else unmaps or frees them. */
-static spool_file *next_awake(segmo__spool *spool, uint32_t behind)
+/* ---- syncing ---- */
+
+static int is_unsynced(const spool_file *file)
+{
+    uint32_t end = atomic_load_explicit(&file->end, memory_order_acquire);
+
+    return !file->adopted && end > SEGMO__SEGMENT_DATA && end > file->synced_to;
+}
+
+/* The next file behind number `behind` that has something to sync, claimed. */
+static spool_file *claim_unsynced(segmo__spool *spool, uint32_t behind)
 {
     spool_file *file;
 
     pthread_mutex_lock(&spool->files);
-    for (file = spool->first; file; file = file->next)
-        if (file->number > behind && !atomic_load_explicit(&file->at_rest, memory_order_relaxed))
+    for (file = spool->first; file;) {
+        if (file->number <= behind || !is_unsynced(file)) {
+            file = file->next;
+        } else if (!file->claimed) {
+            file->claimed = 1;
             break;
+        } else {
+            pthread_cond_wait(&spool->claim_free, &spool->files);
+            file = spool->first; /* the list may be another one now */
+        }
+    }
     pthread_mutex_unlock(&spool->files);
     return file;
 }
@@ -30,6 +47,18 @@ static int sync_names(segmo__spool *spool)
     return code;
 }
 
+static int sync_closed(spool_file *file)
+{
+    segmo__file handle;
+    int code = segmo__spool_file_handle(&handle, file, 1);
+
+    if (code != 0)
+        return code == -ENOENT ? 0 : code; /* deleted: nothing is left to sync */
+    code = segmo__file_sync(&handle, 0, file->end);
+    segmo__file_close(&handle);
+    return code;
+}
+
 /* Records are never stored into again; the settled table is. The page that the last sync left half
  * filled starts before `from`. */
 static uint32_t released(uint32_t from)
@@ -39,18 +68,23 @@ static uint32_t released(uint32_t from)
     return page > SEGMO__SEGMENT_DATA ? page : SEGMO__SEGMENT_DATA;
 }
 
-/* Syncs the pages that were appended to, and not the whole file, which would take away that its
- * pages are ready. */
+static int sync_open(spool_file *file, uint32_t from, uint32_t end)
+{
+    segmo__file_release(&file->file, released(from), end - released(from));
+    return segmo__file_sync(&file->file, from, end - from);
+}
+
+/* Syncs the pages that were appended to; a sync of all would take away that the others are ready. */
 static int sync_file(segmo__spool *spool, spool_file *file)
 {
     uint32_t end = atomic_load_explicit(&file->end, memory_order_acquire);
     uint32_t from = file->synced_to;
     int code;
 
-    if (!file->dir || end <= (from > 0 ? from : SEGMO__SEGMENT_DATA))
-        return 0;
-    segmo__file_release(&file->file, released(from), end - released(from));
-    code = segmo__file_sync(&file->file, from, end - from);
+    if (atomic_load_explicit(&file->at_rest, memory_order_acquire))
+        code = sync_closed(file);
+    else
+        code = sync_open(file, from, end);
     if (code == 0 && from == 0)
         code = sync_names(spool);
     if (code == 0)
@@ -58,21 +92,19 @@ static int sync_file(segmo__spool *spool, spool_file *file)
     return code;
 }
 
-int segmo__keeper_round(segmo__spool *spool, int sync)
+static int sync_all(segmo__spool *spool)
 {
-    spool_file *file = next_awake(spool, 0);
+    uint32_t behind = 0;
+    spool_file *file;
     int first_code = 0;
 
-    while (file) {
-        uint32_t number = file->number;
-        int sealed = atomic_load_explicit(&file->sealed, memory_order_acquire);
-        int code = sync || (sealed && spool->options.sync_ms > 0) ? sync_file(spool, file) : 0;
+    while ((file = claim_unsynced(spool, behind))) {
+        int code = sync_file(spool, file);
 
+        behind = file->number;
+        segmo__spool_file_unclaim(spool, file);
         if (code != 0 && first_code == 0)
             first_code = code;
-        if (sealed)
-            segmo__spool_file_rest(spool, file);
-        file = next_awake(spool, number);
     }
     return first_code;
 }
@@ -85,7 +117,7 @@ static int sync_appended(segmo__spool *spool)
     pthread_mutex_lock(&spool->append);
     atomic_fetch_and(&spool->keeper_wants, ~(unsigned)KEEPER_SYNC);
     pthread_mutex_unlock(&spool->append);
-    code = segmo__keeper_round(spool, 1);
+    code = sync_all(spool);
     if (code != 0) {
         atomic_fetch_or(&spool->keeper_wants, KEEPER_SYNC);
         if (spool->sync_code == 0)
@@ -94,25 +126,25 @@ static int sync_appended(segmo__spool *spool)
     return code;
 }
 
-#define FOR_PREPARER (KEEPER_PREPARE | KEEPER_PREFAULT)
+/* ---- the thread ---- */
 
-/* Sleeps until there is something to do; returns whether it is time to sync. */
-static int wait_for_work(segmo__spool *spool, int64_t *sync_at_ms)
+/* Sleeps until it is time to sync; 0 when it is time to stop. */
+static int wait_for_work(segmo__spool *spool)
 {
+    int64_t sync_at_ms = 0;
+
     for (;;) {
-        unsigned wants = atomic_load(&spool->keeper_wants) & ~(unsigned)FOR_PREPARER;
+        unsigned wants = atomic_load(&spool->keeper_wants);
         int64_t now_ms = segmo__clock_mono_ms();
 
-        if ((wants & KEEPER_SYNC) && *sync_at_ms == 0)
-            *sync_at_ms = now_ms + spool->options.sync_ms;
-        if (spool->sync_asked > spool->sync_done || (*sync_at_ms > 0 && now_ms >= *sync_at_ms)) {
-            *sync_at_ms = 0;
-            return 1;
-        }
-        if (wants & ~(unsigned)KEEPER_SYNC)
+        if (wants & KEEPER_STOP)
             return 0;
-        if (*sync_at_ms > 0)
-            segmo__cond_wait_until(&spool->keeper_wake, &spool->keeper, *sync_at_ms);
+        if ((wants & KEEPER_SYNC) && sync_at_ms == 0)
+            sync_at_ms = now_ms + spool->options.sync_ms;
+        if (spool->sync_asked > spool->sync_done || (sync_at_ms > 0 && now_ms >= sync_at_ms))
+            return 1;
+        if (sync_at_ms > 0)
+            segmo__cond_wait_until(&spool->keeper_wake, &spool->keeper, sync_at_ms);
         else
             pthread_cond_wait(&spool->keeper_wake, &spool->keeper);
     }
@@ -121,115 +153,29 @@ static int wait_for_work(segmo__spool *spool, int64_t *sync_at_ms)
 static void *run_keeper(void *arg)
 {
     segmo__spool *spool = arg;
-    int64_t sync_at_ms = 0;
 
     pthread_mutex_lock(&spool->keeper);
-    while (!(atomic_load(&spool->keeper_wants) & KEEPER_STOP)) {
-        int sync = wait_for_work(spool, &sync_at_ms);
+    while (wait_for_work(spool)) {
         uint64_t asked = spool->sync_asked;
         int code;
 
-        atomic_fetch_and(&spool->keeper_wants, ~(unsigned)KEEPER_REST);
         pthread_mutex_unlock(&spool->keeper);
-        code = sync ? sync_appended(spool) : segmo__keeper_round(spool, 0);
+        code = sync_appended(spool);
         pthread_mutex_lock(&spool->keeper);
-        if (sync) {
-            spool->sync_done = asked;
-            spool->sync_code = code;
-            pthread_cond_broadcast(&spool->keeper_done);
-        }
+        spool->sync_done = asked;
+        spool->sync_code = code;
+        pthread_cond_broadcast(&spool->keeper_done);
     }
     pthread_mutex_unlock(&spool->keeper);
     return NULL;
 }
-
-/* ---- the preparer ---- */
-
-static void prefault(spool_file *file)
-{
-    uint32_t end = atomic_load_explicit(&file->end, memory_order_relaxed);
-
-    segmo__file_prefault(&file->file, end, file->file.size - end);
-}
-
-/* 0 when a file was begun meanwhile that has a higher name. */
-static int offer(segmo__spool *spool, spool_file *file)
-{
-    int in_order;
-
-    pthread_mutex_lock(&spool->append);
-    in_order = !spool->active || spool->active->name_number < file->name_number;
-    if (in_order)
-        spool->prepared = file;
-    pthread_mutex_unlock(&spool->append);
-    return in_order;
-}
-
-/* What fails here is tried again by the appender that needs the file; it tells why. */
-static void prepare_next(segmo__spool *spool)
-{
-    spool_file *file;
-    int is_there;
-
-    pthread_mutex_lock(&spool->append);
-    is_there = spool->prepared != NULL;
-    pthread_mutex_unlock(&spool->append);
-    if (is_there || segmo__spool_file_create(spool, &file) != 0)
-        return;
-    prefault(file);
-    while (!offer(spool, file)) {
-        if (segmo__spool_file_rename(spool, file) == 0)
-            continue;
-        segmo__spool_file_free(file); /* it stays empty until somebody adopts the directory */
-        return;
-    }
-}
-
-static void prefault_active(segmo__spool *spool)
-{
-    spool_file *file;
-
-    pthread_mutex_lock(&spool->append);
-    file = spool->active;
-    pthread_mutex_unlock(&spool->append);
-    if (file)
-        prefault(file);
-}
-
-static void *run_preparer(void *arg)
-{
-    segmo__spool *spool = arg;
-    unsigned wants;
-
-    pthread_mutex_lock(&spool->keeper);
-    while (!((wants = atomic_load(&spool->keeper_wants)) & KEEPER_STOP)) {
-        if (!(wants & FOR_PREPARER)) {
-            pthread_cond_wait(&spool->preparer_wake, &spool->keeper);
-            continue;
-        }
-        atomic_fetch_and(&spool->keeper_wants, ~(unsigned)FOR_PREPARER);
-        pthread_mutex_unlock(&spool->keeper);
-        if (wants & KEEPER_PREFAULT)
-            prefault_active(spool);
-        if (wants & KEEPER_PREPARE)
-            prepare_next(spool);
-        pthread_mutex_lock(&spool->keeper);
-    }
-    pthread_mutex_unlock(&spool->keeper);
-    return NULL;
-}
-
-/* ---- asking them ---- */
 
 void segmo__keeper_ask(segmo__spool *spool, unsigned what)
 {
     pthread_mutex_lock(&spool->keeper);
     atomic_fetch_or(&spool->keeper_wants, what);
-    if ((what & FOR_PREPARER) && !spool->preparer_runs)
-        spool->preparer_runs = segmo__thread_start(&spool->preparer_thread, run_preparer, spool,
-                                                   "segmo-preparer") == 0;
     if (what & FOR_PREPARER)
-        pthread_cond_signal(&spool->preparer_wake);
+        segmo__preparer_wake(spool);
     if (what & ~(unsigned)FOR_PREPARER)
         pthread_cond_signal(&spool->keeper_wake);
     pthread_mutex_unlock(&spool->keeper);
@@ -261,6 +207,8 @@ void segmo__keeper_stop(segmo__spool *spool)
         pthread_join(spool->preparer_thread, NULL);
     atomic_store(&spool->keeper_runs, 0);
     spool->preparer_runs = 0;
+    if (spool->options.sync_ms > 0 && spool->dir)
+        sync_all(spool);
 }
 
 /* ---- waiting for the disk ---- */
@@ -270,7 +218,7 @@ static int sync_without_keeper(segmo__spool *spool)
     int code;
 
     pthread_mutex_lock(&spool->append);
-    code = segmo__keeper_round(spool, 1);
+    code = sync_all(spool);
     pthread_mutex_unlock(&spool->append);
     return code;
 }

@@ -255,13 +255,14 @@ static int finish(segmo__spool *spool, spool_file *file)
     int64_t now_ms = segmo__clock_mono_ms();
     int code;
 
-    if (now_ms < file->again_at_ms)
-        return 0;
+    if (now_ms < file->again_at_ms || !segmo__spool_file_claim(spool, file))
+        return write_if_dirty(spool, file);
     code = remove_from_disk(spool, file);
     if (code == 0 && file->foreign > 0)
         code = write_if_dirty(spool, file);
     if (code != 0) {
         file->again_at_ms = now_ms + UNLINK_AGAIN_MS;
+        segmo__spool_file_unclaim(spool, file);
         segmo__spool_notice(spool, "unlink_failed", 1,
                             "a finished spool file could not be removed");
         return write_if_dirty(spool, file);

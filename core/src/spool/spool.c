@@ -37,6 +37,7 @@ static void init_locks(segmo__spool *spool)
     segmo__cond_init(&spool->keeper_wake);
     segmo__cond_init(&spool->keeper_done);
     segmo__cond_init(&spool->preparer_wake);
+    segmo__cond_init(&spool->claim_free);
     segmo__cond_init(&spool->room_made);
 }
 
@@ -111,6 +112,7 @@ static void settle_down(segmo__spool *spool)
     if (spool->active)
         segmo__spool_file_seal(spool, spool->active);
     spool->active = NULL;
+    segmo__spool_rest_sealed(spool);
     drop_prepared(spool);
     segmo__spool_commit(spool, NULL);
     if (spool->dir)

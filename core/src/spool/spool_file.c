@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <stdio.h>
 
+#define MAX_AWAKE 4
+
 spool_file *segmo__spool_file_new(segmo__process_dir *dir, const char *name)
 {
     spool_file *file = segmo__zalloc(sizeof *file);
@@ -119,6 +121,7 @@ void segmo__spool_file_take_out(segmo__spool *spool, spool_file *file)
         file->dir->files--;
     raise_by(&spool->file_count, (uint64_t)-1);
     count_file(spool, file, 0);
+    pthread_cond_broadcast(&spool->claim_free); /* nobody needs to wait for it any more */
     pthread_mutex_unlock(&spool->files);
 }
 
@@ -132,13 +135,36 @@ spool_file *segmo__spool_file_after(segmo__spool *spool, const spool_file *file)
     return next;
 }
 
+int segmo__spool_file_claim(segmo__spool *spool, spool_file *file)
+{
+    int is_ours;
+
+    pthread_mutex_lock(&spool->files);
+    is_ours = !file->claimed;
+    file->claimed = 1;
+    pthread_mutex_unlock(&spool->files);
+    return is_ours;
+}
+
+void segmo__spool_file_unclaim(segmo__spool *spool, spool_file *file)
+{
+    pthread_mutex_lock(&spool->files);
+    file->claimed = 0;
+    pthread_cond_broadcast(&spool->claim_free);
+    pthread_mutex_unlock(&spool->files);
+}
+
+/* Each file that is not at rest costs a descriptor and memory, so appenders that are far ahead of the
+ * preparer do its work. */
 void segmo__spool_file_seal(segmo__spool *spool, spool_file *file)
 {
+    int awake = atomic_fetch_add(&spool->sealed_awake, 1);
+
     atomic_store_explicit(&file->sealed, 1, memory_order_release);
-    if (atomic_load(&spool->keeper_runs))
+    if (atomic_load(&spool->keeper_runs) && awake < MAX_AWAKE)
         segmo__keeper_ask(spool, KEEPER_REST);
     else
-        segmo__keeper_round(spool, 0);
+        segmo__spool_rest_sealed(spool);
 }
 
 /* Unmapping and cutting may take long, so they happen outside the lock that appenders need to
@@ -162,6 +188,7 @@ void segmo__spool_file_rest(segmo__spool *spool, spool_file *file)
     }
     count_file(spool, file, end);
     atomic_store_explicit(&file->at_rest, 1, memory_order_release);
+    atomic_fetch_sub(&spool->sealed_awake, 1);
     pthread_mutex_unlock(&spool->files);
     segmo__file_close(&closing);
 }

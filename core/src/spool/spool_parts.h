@@ -49,9 +49,10 @@ typedef struct spool_file {
     segmo__file file;       /* open until it is at rest; in memory: always */
     _Atomic uint32_t end;   /* behind the last visible record */
     atomic_int sealed;      /* nothing is appended any more */
-    atomic_int at_rest;     /* sealed, cut and closed: it belongs to the worker */
+    atomic_int at_rest;     /* sealed, cut and closed */
+    int claimed;            /* under `files`: a thread works on it, which no other does meanwhile */
     tally in[DESTINATIONS]; /* pending when appended or adopted; under `append` until sealed */
-    uint32_t synced_to;     /* keeper */
+    uint32_t synced_to;     /* under the claim */
     uint32_t disk_size;     /* under `files` */
     /* the worker's: */
     uint8_t *rows; /* settled table, when loaded; cells without a record get NO_RECORD */
@@ -119,6 +120,7 @@ enum { /* what keeper and preparer are asked for */
        KEEPER_SYNC = 8,     /* something was appended */
        KEEPER_REST = 16     /* a file was sealed */
 };
+#define FOR_PREPARER (KEEPER_PREPARE | KEEPER_PREFAULT | KEEPER_REST)
 
 struct segmo__spool {
     segmo__spool_options options;
@@ -150,8 +152,10 @@ struct segmo__spool {
     int root_synced;
 
     segmo__mutex files;
+    segmo__cond claim_free;
     spool_file *first, *last;
-    uint32_t number; /* last one given to a file */
+    uint32_t number;         /* last one given to a file */
+    atomic_int sealed_awake; /* files that are sealed and not at rest yet */
     _Atomic uint64_t file_count, file_bytes;
     segmo__process_dir *dirs; /* adopted */
 
@@ -191,7 +195,10 @@ spool_file *segmo__spool_file_after(segmo__spool *spool,
                                     const spool_file *file); /* NULL: the first */
 /* Seals the active file; nothing may be appended to it again. Under `append`. */
 void segmo__spool_file_seal(segmo__spool *spool, spool_file *file);
-/* Unmaps, cuts and closes a sealed file. */
+/* A file is synced, laid to rest or removed by one thread at a time: 1 when it is ours now. */
+int segmo__spool_file_claim(segmo__spool *spool, spool_file *file);
+void segmo__spool_file_unclaim(segmo__spool *spool, spool_file *file);
+/* Unmaps, cuts and closes a sealed file that is claimed. */
 void segmo__spool_file_rest(segmo__spool *spool, spool_file *file);
 char *segmo__spool_file_path(const spool_file *file); /* NULL: memory ran out */
 /* A handle for reading and for writing rows; closed with segmo__spool_file_close_handle(). */
@@ -201,9 +208,12 @@ void segmo__spool_file_close_handle(const spool_file *file, segmo__file *handle)
 /* ---- keeper.c ---- */
 
 void segmo__keeper_ask(segmo__spool *spool, unsigned what);
-void segmo__keeper_stop(segmo__spool *spool);
-/* Syncs every own file that is not at rest and lays sealed ones to rest. */
-int segmo__keeper_round(segmo__spool *spool, int sync);
+void segmo__keeper_stop(segmo__spool *spool); /* both threads, after a last sync */
+
+/* ---- preparer.c ---- */
+
+void segmo__preparer_wake(segmo__spool *spool); /* under `keeper`; starts it if need be */
+void segmo__spool_rest_sealed(segmo__spool *spool);
 
 /* ---- settle.c ---- */
 
