@@ -74,7 +74,7 @@ static int sync_open(spool_file *file, uint32_t from, uint32_t end)
     return segmo__file_sync(&file->file, from, end - from);
 }
 
-/* Syncs the pages that were appended to; a sync of all would take away that the others are ready. */
+/* Syncs the pages that were appended to: a sync of all would undo that the others are ready. */
 static int sync_file(segmo__spool *spool, spool_file *file)
 {
     uint32_t end = atomic_load_explicit(&file->end, memory_order_acquire);

@@ -1,5 +1,5 @@
 /* The preparer thread, which only a busy process has, keeps files ready for the appenders: it makes
- * the next one, and lays sealed ones to rest. It never syncs, so that a slow disk is not waited for. */
+ * the next one, and lays sealed ones to rest. It never syncs: a slow disk must not hold it up. */
 #include "spool/spool_parts.h"
 
 /* ---- the next file ---- */

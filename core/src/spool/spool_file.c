@@ -154,8 +154,8 @@ void segmo__spool_file_unclaim(segmo__spool *spool, spool_file *file)
     pthread_mutex_unlock(&spool->files);
 }
 
-/* Each file that is not at rest costs a descriptor and memory, so appenders that are far ahead of the
- * preparer do its work. */
+/* Each file that is not at rest costs a descriptor and memory, so appenders that are far ahead of
+ * the preparer do its work. */
 void segmo__spool_file_seal(segmo__spool *spool, spool_file *file)
 {
     int awake = atomic_fetch_add(&spool->sealed_awake, 1);

@@ -1,9 +1,10 @@
 /* What the spool's parts share: the object, its files, and who may touch what.
  *
  * Locks, in the order of taking them: `append` (the active file, one record at a time), `keeper`
- * (asking the keeper thread), `files` (the lists of files and directories; descriptor and mapping
- * of each file), `room`. A counter is written by one side: by appenders under `append`, or by the
- * worker; anybody reads it.
+ * (asking keeper and preparer), `files` (the lists of files and directories; descriptor and mapping
+ * of each file), `room`. Slow work on a file is done without a lock by the one thread that has
+ * claimed it. A counter is written by one side: by appenders under `append`, or by the worker;
+ * anybody reads it.
  */
 #ifndef SEGMO_SPOOL_SPOOL_PARTS_H
 #define SEGMO_SPOOL_SPOOL_PARTS_H
