@@ -52,16 +52,22 @@ segmo__outlet *segmo__outlet_new(segmo__outlet_shop *shop, segmo__destination de
     return outlet;
 }
 
+static void free_flights(segmo__flight *first)
+{
+    while (first) {
+        segmo__flight *next = first->next;
+
+        segmo__flight_free(first);
+        first = next;
+    }
+}
+
 void segmo__outlet_free(segmo__outlet *outlet)
 {
     if (!outlet)
         return;
-    while (outlet->pool) {
-        segmo__flight *flight = outlet->pool;
-
-        outlet->pool = flight->next;
-        segmo__flight_free(flight);
-    }
+    free_flights(outlet->pool);
+    free_flights(outlet->away);
     end_lanes(outlet);
     segmo__free(outlet);
 }

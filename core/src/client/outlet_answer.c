@@ -263,6 +263,7 @@ void segmo__outlet_answer(segmo__flight *flight, const segmo__rules *rules,
     segmo__verdict verdict = judge(outlet, answer, &reason, &remedy);
     segmo__buf words;
 
+    segmo__flight_return(flight);
     outlet->in_flight--;
     outlet->shop->in_flight--;
     segmo__buf_init(&words, 4096);

@@ -20,7 +20,7 @@ struct refusal {
 
 struct segmo__flight {
     segmo__outlet *outlet;
-    segmo__flight *next; /* in the outlet's pool */
+    segmo__flight *next; /* in the outlet's pool or among those away */
     uint32_t epoch;
     int lane;
     uint32_t count;
@@ -50,7 +50,8 @@ struct segmo__outlet {
     int paused;
     double mean_bytes; /* of a message: how many make a full body */
     segmo__flight *pool;
-    uint64_t skips; /* not reported yet */
+    segmo__flight *away; /* sent, the answer not yet here */
+    uint64_t skips;      /* not reported yet */
     const char *skip_reason;
     int64_t warning_second;
     uint32_t warnings_in_second;
@@ -83,6 +84,8 @@ int segmo__outlet_bury(segmo__outlet *outlet, const segmo__source *source,
 int segmo__outlet_send(segmo__outlet *outlet, const segmo__rules *rules,
                        const segmo__source *source, int lane, int64_t now_ms);
 segmo__flight *segmo__flight_take(segmo__outlet *outlet, uint32_t room);
+void segmo__flight_depart(segmo__flight *flight);
+void segmo__flight_return(segmo__flight *flight);
 void segmo__flight_give(segmo__flight *flight);
 void segmo__flight_free(segmo__flight *flight);
 

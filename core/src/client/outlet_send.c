@@ -48,6 +48,21 @@ segmo__flight *segmo__flight_take(segmo__outlet *outlet, uint32_t room)
     return NULL;
 }
 
+void segmo__flight_depart(segmo__flight *flight)
+{
+    flight->next = flight->outlet->away;
+    flight->outlet->away = flight;
+}
+
+void segmo__flight_return(segmo__flight *flight)
+{
+    segmo__flight **link = &flight->outlet->away;
+
+    while (*link != flight)
+        link = &(*link)->next;
+    *link = flight->next;
+}
+
 void segmo__flight_give(segmo__flight *flight)
 {
     flight->next = flight->outlet->pool;
@@ -280,6 +295,7 @@ int segmo__outlet_send(segmo__outlet *outlet, const segmo__rules *rules,
         segmo__flight_give(flight);
         return 0;
     }
+    segmo__flight_depart(flight);
     rate_take(outlet, &body, now_ms);
     segmo__lanes_sent(outlet->lanes, lane, flight->count);
     segmo__count(&outlet->tally->requests, 1);
