@@ -35,8 +35,12 @@ def processes():
 
 @pytest.fixture
 def host(processes):
-    """A host program without a client yet: host.open({...})."""
-    return processes(LedHost())
+    """A host program without a client yet: host.open({...}). It must end well, which is when leaks are found."""
+    led = processes(LedHost())
+    yield led
+    if led.popen.poll() is None:
+        led.popen.stdin.close()
+    assert led.wait() == 0
 
 
 @pytest.fixture

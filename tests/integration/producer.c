@@ -9,6 +9,7 @@
  * - kills: MANY children produce, one after the other, and are killed
  * - forks: 8 threads produce while MANY children are forked, each of which enqueues COUNT messages
  *   and ends
+ * - crowd: 16 threads call everything while one closes; printed are how many were accepted and the stats
  *
  * Messages are tracks with a property `seq`, FIRST and up; users are seq % 50 (of a thread of its
  * own).
@@ -219,6 +220,73 @@ static void fork_children(segmo_client *client, uint32_t first, uint32_t count, 
     finish(client);
 }
 
+/* ---- everything at once ------------------------------------------------------------------- */
+
+struct crowd {
+    segmo_client *client;
+    atomic_uint next;
+    uint32_t end;
+    atomic_uint taken;
+};
+
+/* One message, and whatever else a thread may think of; 0 once the client was closed. */
+static int do_something(struct crowd *crowd, uint32_t seq)
+{
+    segmo_report *report = NULL;
+    char message[160], *stats = NULL;
+    size_t stats_len;
+    int len = snprintf(message, sizeof message,
+                       "{\"type\":\"track\",\"userId\":\"u-%u\",\"event\":\"Produced\","
+                       "\"messageId\":\"m-%u\",\"properties\":{\"seq\":%u}}",
+                       seq, seq, seq);
+    int status = segmo_client_enqueue(crowd->client, NULL, message, (size_t)len, NULL);
+
+    if (status >= SEGMO_OK) {
+        accepted[seq] = 1;
+        atomic_fetch_add(&crowd->taken, 1);
+    }
+    if (seq % 7 == 0)
+        segmo_client_flush(crowd->client, seq % 50, NULL);
+    if (seq % 5 == 0 &&
+        segmo_client_stats_json(crowd->client, &stats, &stats_len, NULL) == SEGMO_OK)
+        segmo_free(stats);
+    if (seq % 3 == 0 && segmo_client_poll(crowd->client, &report, seq % 4, NULL) == SEGMO_OK)
+        segmo_report_free(report);
+    if (seq == crowd->end - crowd->end / 4)
+        segmo_client_close(crowd->client, 100, NULL);
+    return status != SEGMO_ERR_CLOSED;
+}
+
+static void *mill_about(void *arg)
+{
+    struct crowd *crowd = arg;
+    uint32_t seq;
+
+    while ((seq = atomic_fetch_add(&crowd->next, 1)) < crowd->end)
+        if (!do_something(crowd, seq))
+            break;
+    return NULL;
+}
+
+/* 16 threads call everything while one of them closes the client under the others. */
+static void crowd_in(segmo_client *client, uint32_t first, uint32_t count)
+{
+    struct crowd crowd = {.client = client, .next = first, .end = first + count};
+    pthread_t thread[16];
+    char *stats = NULL;
+    size_t len;
+
+    for (int t = 0; t < 16; t++)
+        pthread_create(&thread[t], NULL, mill_about, &crowd);
+    for (int t = 0; t < 16; t++)
+        pthread_join(thread[t], NULL);
+    segmo_client_close(client, 100, NULL);
+    segmo_client_stats_json(client, &stats, &len, NULL);
+    printf("{\"taken\":%u,\"stats\":%s}\n", atomic_load(&crowd.taken), stats);
+    segmo_free(stats);
+    segmo_client_free(client);
+}
+
 int main(int argc, char **argv)
 {
     uint32_t first, count, many;
@@ -249,6 +317,10 @@ int main(int argc, char **argv)
     client = open_client();
     if (strcmp(argv[1], "forks") == 0) {
         fork_children(client, first, count, many);
+        return 0;
+    }
+    if (strcmp(argv[1], "crowd") == 0) {
+        crowd_in(client, first, count);
         return 0;
     }
     produce_with_threads(client, first, count, many);

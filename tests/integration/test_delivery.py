@@ -11,7 +11,9 @@ import urllib.parse
 import pytest
 
 from harness import wait_until
-from led_host import DEAD, PAUSED, RESUMED, to_both, to_segment, tracks
+from led_host import DEAD, HOST, PAUSED, RESUMED, to_both, to_segment, tracks
+
+PRODUCER = HOST.with_name("producer")
 
 
 @pytest.fixture
@@ -173,7 +175,8 @@ def test_bisection_finds_the_one_bad_message_and_no_neighbour_dies(host, sandbox
 
 def test_a_batch_refused_to_the_last_message_pauses_and_kills_none(host, sandbox, spool):
     sandbox.script({"status": 400})
-    assert host.open(to_segment(sandbox.url, spool, **{"delivery.lanes": 1})).ok
+    assert host.open(to_segment(sandbox.url, spool, **{"delivery.lanes": 1, "delivery.flush_at": 20,
+                                                       "delivery.flush_interval_ms": 60000})).ok
     host.put_all(tracks(20))
     paused, = host.wait_report(PAUSED)
     assert paused["reason"] == "everything_refused"
@@ -229,9 +232,9 @@ def test_what_is_no_answer_is_tried_again(host, receive, spool, garbage):
 def test_a_huge_answer_is_cut_and_counts(host, receive, spool):
     receiver = receive(lambda request, number: (200, {}, b"x" * (8 << 20)))
     assert host.open(to_segment(receiver.url, spool)).ok
-    host.put_all(tracks(5))
+    host.put_all(tracks(1))
     assert host.flush().ok
-    host.check_accounts(segment_delivered=5)
+    host.check_accounts(segment_delivered=1)
     assert len(receiver.requests) == 1
 
 
@@ -448,3 +451,22 @@ def test_two_clients_in_one_process_keep_apart(host, start_sandbox, tmp_path):
         host.check_accounts(segment_delivered=100 + number)
         assert host.close().ok
         assert sandbox.stats("segment")["unique"] == 100 + number
+
+
+@pytest.mark.parametrize("trouble", [[], [{"status": 503, "share": 0.3}, {"reset_after_bytes": 100, "share": 0.1}]],
+                         ids=["calm", "trouble"])
+def test_16_threads_call_everything_while_one_closes(tmp_path, sandbox, spool, trouble):
+    if not PRODUCER.exists():
+        pytest.skip("not run: %s is not built" % PRODUCER)
+    sandbox.script(*trouble)
+    command = [PRODUCER, "crowd", tmp_path / "accepted", spool, sandbox.url, "0", "4000", "1"]
+    crowd = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (crowd.returncode, crowd.stderr) == (0, "")
+    outcome = json.loads(crowd.stdout)
+    segment = outcome["stats"]["destinations"]["segment"]
+    assert outcome["taken"] == segment["accepted"] > 0
+    assert segment["accepted"] == segment["delivered"] + segment["dead"] + segment["pending"] + segment["skipped"]
+    sandbox.script()
+    command[1], command[6] = "finish", "0"
+    assert subprocess.run(command, capture_output=True, timeout=60).returncode == 0
+    assert sandbox.stats("segment")["unique"] == outcome["taken"]
