@@ -7,7 +7,7 @@ A part is a kind and what it works on, most often a build configuration (build/<
 
     unit:<config>      every program in build/<config>/unit (cmocka, read as TAP)
     vectors:<config>   of these, the programs that read case files from tests/vectors
-    valgrind:<config>  every program under valgrind
+    valgrind:<config>  the programs under valgrind
     pytest:<config>    every test_*.py below tests/, with SEGMO_BUILD naming the build directory and SEGMO_PROGRAM its program
     make:<goal>        one goal of the Makefile, counted as one test
 
@@ -118,7 +118,8 @@ def vectors(config):
 
 
 def valgrind(config):
-    return unit(config, VALGRIND)
+    """Without the crash tests: they kill at moments that are too early for a program this slow."""
+    return unit(config, VALGRIND, lambda program: not program.name.endswith("_crash"))
 
 
 def nothing(words):
