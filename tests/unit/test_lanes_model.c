@@ -158,6 +158,8 @@ static void run_model(uint64_t seed)
     for (int64_t step = 0; step < ITEM_COUNT; step++) {
         if (random_below(&seed, 100) == 0)
             segmo__lanes_delay_all(lanes, step + 20);
+        else if (random_below(&seed, 20) == 0)
+            segmo__lanes_level(lanes, step, 1 + random_below(&seed, 10));
         else if (random_below(&seed, 2))
             model_add(&of, lanes, &seed, max_items);
         else if (random_below(&seed, 2))

@@ -122,7 +122,10 @@ static void read_spool(segmo__outlet *outlet, const segmo__rules *rules,
     segmo__record_ref ref;
     segmo__slice stored;
 
-    while (segmo__lanes_starving(outlet->lanes, now_ms, batch)) {
+    for (;;) {
+        segmo__lanes_level(outlet->lanes, now_ms, batch);
+        if (!segmo__lanes_starving(outlet->lanes, now_ms, batch))
+            return;
         segmo__spool_count(outlet->client->spool, &counts);
         for (uint32_t i = 0; i < batch; i++) {
             if (segmo__lanes_full(outlet->lanes) ||

@@ -52,6 +52,11 @@ size_t
 segmo__lanes_waiting(const segmo__lanes *lanes); /* items that have not left, in flight or not */
 int segmo__lanes_full(const segmo__lanes *lanes);
 
+/* Moves users that have nothing in flight from long lanes, and from lanes in trouble, to free ones
+ * with less than a batch: users that never fall silent would otherwise stay where they came first.
+ * Order per user is kept. */
+void segmo__lanes_level(segmo__lanes *lanes, int64_t now_ms, uint32_t batch);
+
 /* 1 when some lane could send now if it had more items: idle, not delayed, not in trouble, and with
  * less than a full batch. In an outage, when every lane waits for a retry, none starves and nobody
  * needs to read on. */
