@@ -377,6 +377,8 @@ static void make_whole(lane *of)
 /* `count` items of the batch that came back have left it. */
 static void forget_back(lane *of, uint32_t count)
 {
+    if (of->back > 0)
+        of->level_from = 0; /* fewer users are pinned now */
     of->back -= min_u32(of->back, count);
     of->suspects -= min_u32(of->suspects, count);
     if (of->back == 0)
