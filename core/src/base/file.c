@@ -158,8 +158,8 @@ int segmo__file_open(segmo__file *out, const char *path, int writable)
 }
 
 /* In steps, since the address space is locked during each, and stores into other new pages wait for
- * it. Pages that were released meanwhile, and kernels before Linux 5.14, end it: pages are then made
- * ready by the first store. Touching them here instead could hit a released one. */
+ * it. Pages that were released meanwhile, and kernels before Linux 5.14, end it: pages are then
+ * made ready by the first store. Touching them here instead could hit a released one. */
 void segmo__file_prefault(segmo__file *file, uint64_t offset, uint64_t len)
 {
     uint64_t at = offset & ~(uint64_t)(PAGE - 1);

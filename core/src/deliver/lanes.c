@@ -2,59 +2,12 @@
  * items are a list, and the newest item of every user (its anchor) hangs in a hash bucket. A user's
  * items leave oldest first, so while its anchor is there the user has items, and in the anchor's
  * lane. */
-#include "deliver/lanes.h"
-
 #include "base/mem.h"
-
-#define NONE UINT32_MAX
-
-typedef struct node {
-    segmo__lane_item item; /* first, so that an item's pointer is its node's */
-    uint32_t next;         /* in the lane, or in the list of free nodes */
-    uint32_t next_anchor;  /* in the bucket; meaningful for anchors only */
-} node;
-
-_Static_assert(sizeof(node) <= 48, "with at most two bucket words an item takes 56 bytes");
-
-typedef struct lane {
-    uint32_t first; /* oldest item */
-    uint32_t last;
-    uint32_t last_held;  /* where the held ones end; NONE: nothing is held */
-    uint32_t waiting;    /* all items of the lane */
-    uint32_t held;       /* at the head: refused, and it is open whether they are at fault */
-    uint32_t in_flight;  /* behind the held ones */
-    uint32_t back;       /* items of a batch that came back, held ones excluded; > 0: in trouble */
-    uint32_t cut;        /* most items of the next piece; 0: not cut */
-    uint32_t suspects;   /* items to send next of which at least one will be refused */
-    int cut_grows;       /* after a refusal, not after "too large" */
-    int some_settled;    /* an item of the batch that was cut has been settled */
-    uint32_t level_from; /* levelling found nothing to move: not again below so many waiting */
-    int64_t not_before_ms;
-} lane;
-
-struct segmo__lanes {
-    node *pool;
-    uint32_t *buckets;
-    uint32_t bucket_mask;
-    uint32_t max_items;
-    uint32_t touched; /* pool nodes that were ever used */
-    uint32_t free_nodes;
-    uint32_t waiting;
-    uint32_t count;
-    uint32_t turn;     /* lane to be asked first */
-    uint32_t levelled; /* times; varies which users move */
-    int64_t not_before_ms;
-    lane lane[];
-};
+#include "deliver/lanes_parts.h"
 
 static uint32_t min_u32(uint32_t a, uint32_t b)
 {
     return a < b ? a : b;
-}
-
-static int64_t max_i64(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
 }
 
 /* ---- birth and death ---- */
@@ -179,17 +132,6 @@ static uint32_t lanes_deserved(const segmo__lanes *lanes, uint64_t backlog, uint
     return deserved < lanes->count ? (uint32_t)deserved : lanes->count;
 }
 
-static int in_trouble(const lane *of)
-{
-    return of->back > 0 || of->held > 0;
-}
-
-/* How good a lane is for a user without items: idle, busy, in trouble. */
-static int rank_of(const lane *of)
-{
-    return in_trouble(of) ? 2 : of->in_flight > 0 ? 1 : 0;
-}
-
 /* The shortest of the first `width` idle lanes, else of the busy ones, else of those in trouble.
  * New users thus never wait for another user's retry or slow answer while a lane is free, and lanes
  * stay of one length: users that never fall silent stay where they came first. */
@@ -209,7 +151,7 @@ static uint32_t lane_for_new_user(const segmo__lanes *lanes, uint32_t width)
     return best;
 }
 
-static void link_last(segmo__lanes *lanes, lane *to, uint32_t index)
+void segmo__lane_link_last(segmo__lanes *lanes, lane *to, uint32_t index)
 {
     lanes->pool[index].next = NONE;
     if (to->last == NONE)
@@ -236,7 +178,7 @@ int segmo__lanes_add(segmo__lanes *lanes, const segmo__lane_item *item, uint64_t
     lanes->pool[index].item = *item;
     lanes->pool[index].item.lane = to & (SEGMO__LANES_MAX - 1);
     put_anchor(lanes, link, index);
-    link_last(lanes, &lanes->lane[to], index);
+    segmo__lane_link_last(lanes, &lanes->lane[to], index);
     return 1;
 }
 
@@ -466,115 +408,6 @@ void segmo__lanes_halve(segmo__lanes *lanes, int lane_no, int one_is_refused)
     of->suspects = one_is_refused ? of->in_flight : 0;
     of->cut_grows = one_is_refused;
     bring_back(of);
-}
-
-/* ---- levelling ---- */
-
-#define MARK_BITS 4096
-
-static uint32_t mark_of(uint32_t user)
-{
-    return (user * 2654435761u) >> 20; /* the upper 12 bits */
-}
-
-/* Items at the head of a lane that must stay: held, in flight, or of a batch that came back. */
-static uint32_t pinned(const lane *of)
-{
-    return of->held + (of->in_flight > of->back ? of->in_flight : of->back);
-}
-
-/* Everything moves out of a lane in trouble, half of the users out of a long one. */
-static int is_chosen(const segmo__lanes *lanes, const lane *from, uint32_t user)
-{
-    return in_trouble(from) || (user * 2246822519u >> lanes->levelled % 32 & 1);
-}
-
-/* All items of a user move or none, in their order, and none of a user with a pinned item. (Two users that share a mark
- * stay together: that costs nothing but the move.) */
-static uint32_t move_users(segmo__lanes *lanes, lane *from, uint32_t to)
-{
-    uint64_t marks[MARK_BITS / 64] = {0};
-    uint32_t at = from->first, before = NONE, moved = 0, next;
-
-    for (uint32_t i = pinned(from); i > 0; i--) {
-        uint32_t mark = mark_of(lanes->pool[at].item.user);
-
-        marks[mark / 64] |= (uint64_t)1 << mark % 64;
-        before = at;
-        at = lanes->pool[at].next;
-    }
-    for (; at != NONE; at = next) {
-        uint32_t user = lanes->pool[at].item.user, mark = mark_of(user);
-
-        next = lanes->pool[at].next;
-        if ((marks[mark / 64] >> mark % 64 & 1) || !is_chosen(lanes, from, user)) {
-            before = at;
-            continue;
-        }
-        *(before == NONE ? &from->first : &lanes->pool[before].next) = next;
-        if (from->last == at)
-            from->last = before;
-        from->waiting--;
-        lanes->waiting--;
-        lanes->pool[at].item.lane = to & (SEGMO__LANES_MAX - 1);
-        link_last(lanes, &lanes->lane[to], at);
-        moved++;
-    }
-    return moved;
-}
-
-static int is_free(const segmo__lanes *lanes, const lane *of, int64_t now_ms)
-{
-    return rank_of(of) == 0 && max_i64(of->not_before_ms, lanes->not_before_ms) <= now_ms;
-}
-
-static lane *lane_to_relieve(segmo__lanes *lanes, uint32_t batch)
-{
-    lane *longest = NULL;
-    uint32_t most = 0;
-
-    for (uint32_t at = 0; at < lanes->count; at++) {
-        lane *of = &lanes->lane[at];
-        uint32_t movable = of->waiting - pinned(of);
-
-        if (rank_of(of) == 1) /* with a batch in flight most of its users cannot move */
-            continue;
-        if (movable < (in_trouble(of) ? 1 : 2 * batch))
-            of->level_from = 0;
-        else if (of->waiting >= of->level_from && movable > most) {
-            most = movable;
-            longest = of;
-        }
-    }
-    return longest;
-}
-
-static uint32_t lane_to_fill(const segmo__lanes *lanes, int64_t now_ms, uint32_t batch)
-{
-    uint32_t best = NONE;
-
-    for (uint32_t at = 0; at < lanes->count; at++) {
-        const lane *of = &lanes->lane[at];
-
-        if (is_free(lanes, of, now_ms) && of->waiting < batch &&
-            (best == NONE || of->waiting < lanes->lane[best].waiting))
-            best = at;
-    }
-    return best;
-}
-
-void segmo__lanes_level(segmo__lanes *lanes, int64_t now_ms, uint32_t batch)
-{
-    for (uint32_t i = 0; i < lanes->count; i++) {
-        lane *from = lane_to_relieve(lanes, batch);
-        uint32_t to = from ? lane_to_fill(lanes, now_ms, batch) : NONE;
-
-        if (to == NONE)
-            return;
-        lanes->levelled++;
-        if (move_users(lanes, from, to) == 0)
-            from->level_from = 2 * from->waiting;
-    }
 }
 
 /* ---- blame ---- */
