@@ -206,6 +206,10 @@ char *segmo__spool_file_path(const spool_file *file); /* NULL: memory ran out */
 int segmo__spool_file_handle(segmo__file *out, const spool_file *file, int writable);
 void segmo__spool_file_close_handle(const spool_file *file, segmo__file *handle);
 
+/* ---- append.c ---- */
+
+int segmo__spool_try_disk(segmo__spool *spool); /* 1 when another file could be had */
+
 /* ---- keeper.c ---- */
 
 void segmo__keeper_ask(segmo__spool *spool, unsigned what);
