@@ -333,6 +333,50 @@ static void the_keeper_syncs_without_being_asked(void **state)
     segmo__spool_close(spool, 0);
 }
 
+/* A disk on which the first sync lasts until it is let go on. */
+static struct slow_disk {
+    atomic_int syncing, go_on;
+} slow_disk;
+
+static int sync_slowly(void *ctx, segmo__file_op op, const char *path, int fd, uint64_t offset,
+                       size_t *len)
+{
+    (void)ctx, (void)path, (void)fd, (void)offset, (void)len;
+    if (op == SEGMO__FILE_SYNC && !atomic_exchange(&slow_disk.syncing, 1))
+        while (!atomic_load(&slow_disk.go_on))
+            usleep(1000);
+    return 0;
+}
+
+static void a_file_that_is_full_before_its_sync_has_ended_is_let_go_all_the_same(void **state)
+{
+    segmo__spool *spool = open_usual();
+    segmo__spool_mark mark;
+    unsigned count = 0;
+
+    (void)state;
+    segmo__file_hook(sync_slowly, NULL);
+    segmo__spool_start(spool);
+    append_number(spool, count++);
+    while (!atomic_load(&slow_disk.syncing))
+        usleep(1000);
+    while (find_files(spool_dir, NULL) < 4)
+        append_number(spool, count++);
+    usleep(50000); /* those who lay files to rest pass over the one that is being synced */
+    segmo__spool_mark_end(spool, &mark);
+    drain(spool, 0, 1);
+    drain(spool, 1, 1);
+    assert_int_equal(segmo__spool_commit(spool, NULL), SEGMO_OK);
+    assert_int_equal(segmo__spool_passed(spool, &mark), 1);
+    atomic_store(&slow_disk.go_on, 1);
+    while (find_files(spool_dir, NULL) > 2) { /* the active one and perhaps one that is ready */
+        usleep(1000);
+        segmo__spool_commit(spool, NULL);
+    }
+    segmo__file_hook(NULL, NULL);
+    segmo__spool_close(spool, 0);
+}
+
 /* ---- from outside ---- */
 
 typedef struct seen {
@@ -449,6 +493,7 @@ int main(void)
         TEST(a_failed_commit_is_made_up_for),
         TEST(a_failed_sync_is_told_and_tried_again),
         TEST(the_keeper_syncs_without_being_asked),
+        TEST(a_file_that_is_full_before_its_sync_has_ended_is_let_go_all_the_same),
         TEST(looking_shows_all_records_and_changes_nothing),
         TEST(looking_into_nothing_is_an_error),
         TEST(planted_records_are_adopted),

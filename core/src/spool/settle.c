@@ -289,11 +289,13 @@ int segmo__spool_commit(segmo__spool *spool, segmo_error **err)
     int first_code = 0;
 
     for (; file; file = next) {
-        int finished = is_at_rest(file) && segmo__spool_is_done(spool, file);
+        int done = atomic_load_explicit(&file->sealed, memory_order_acquire) &&
+                   segmo__spool_is_done(spool, file);
+        int finished = done && is_at_rest(file);
         int code;
 
         next = segmo__spool_file_after(spool, file);
-        if (!finished && !first_open)
+        if (!done && !first_open)
             first_open = file;
         code = finished ? finish(spool, file) : write_if_dirty(spool, file);
         if (code != 0 && first_code == 0)

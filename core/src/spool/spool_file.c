@@ -146,9 +146,21 @@ int segmo__spool_file_claim(segmo__spool *spool, spool_file *file)
     return is_ours;
 }
 
+static int must_rest(const spool_file *file)
+{
+    return atomic_load(&file->sealed) && !atomic_load(&file->at_rest);
+}
+
+/* A file that was sealed while it was claimed was passed over by those who lay files to rest, and
+ * nobody will ask them again. */
 void segmo__spool_file_unclaim(segmo__spool *spool, spool_file *file)
 {
     pthread_mutex_lock(&spool->files);
+    while (must_rest(file)) {
+        pthread_mutex_unlock(&spool->files);
+        segmo__spool_file_rest(spool, file);
+        pthread_mutex_lock(&spool->files);
+    }
     file->claimed = 0;
     pthread_cond_broadcast(&spool->claim_free);
     pthread_mutex_unlock(&spool->files);
