@@ -9,8 +9,8 @@
  * - kills: MANY children produce, one after the other, and are killed
  * - forks: 8 threads produce while MANY children are forked, each of which enqueues COUNT messages
  *   and ends
- * - crowd: 16 threads call everything while one of them closes; how many messages were accepted and
- *   the stats are printed
+ * - crowd: 16 threads call everything while one of them closes; the stats and how many messages
+ *   were accepted are printed
  *
  * Messages are tracks with a property `seq`, FIRST and up; users are seq % 50 (of a thread of its
  * own).
