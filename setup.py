@@ -45,16 +45,18 @@ def build_core_in(extension):
     answer_of("make", "-s", f"CONFIG={CONFIG}", "static-library")
     extension.include_dirs.append("core/include")
     extension.extra_objects.append(CORE)
-    extension.depends.append(CORE)
     if sys.platform != "darwin":  # so that the copy inside never mixes with a libsegmo of the process
         extension.extra_link_args += ["-Wl,--exclude-libs,ALL", "-Wl,-z,relro,-z,now"]
     extension.extra_link_args += answer_of("make", "-s", f"CONFIG={CONFIG}", "print-libs")
 
 
 class BuildWithCore(build_ext):
+    def finalize_options(self):
+        super().finalize_options()
+        self.force = True  # what is left of a build with another SEGMO_SYSTEM or CONFIG looks up to date
+
     def build_extension(self, extension):
         extension.define_macros.append(("Py_LIMITED_API", OLDEST_PYTHON))
-        extension.depends += ["bindings/python/native/enqueue.c", "bindings/python/segmo/_native_decl.cdef"]
         if os.environ.get("SEGMO_SYSTEM") == "1":
             use_system_library(extension)
         else:
