@@ -7,6 +7,7 @@
 #include "deliver/lanes.h"
 #include "deliver/retry.h"
 #include "model/message.h"
+#include "wire/moengage.h"
 
 #define SEGMO__OUTLET_STORAGE_PAUSE_MS 1000 /* the spool or the dead letters could not be used */
 #define SEGMO__OUTLET_BODY_MAX         (1u << 20)
@@ -25,6 +26,7 @@ struct segmo__flight {
     int lane;
     uint32_t count;
     uint32_t attempts;
+    segmo__moengage_endpoint endpoint;
     segmo__lane_item *items; /* copies: an answer settles them even when the lanes began anew */
     uint32_t room;
     segmo__buf body;
