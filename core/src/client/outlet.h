@@ -24,7 +24,6 @@ typedef struct segmo__outlet_shop {
     segmo__packer *packer;
     segmo__gzip *gzip;  /* for what the packer is too busy for */
     segmo__buf raw;     /* a body before compression */
-    segmo__buf message; /* a stored message, read again */
     uint32_t in_flight; /* requests of all outlets */
 } segmo__outlet_shop;
 

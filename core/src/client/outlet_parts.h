@@ -65,7 +65,8 @@ uint32_t segmo__outlet_batch_size(const segmo__outlet *outlet, const segmo__rule
 
 /* outlet_settle.c: outcomes. Each message gets one: later calls for it change and count nothing. */
 segmo__record_ref segmo__outlet_place(const segmo__lane_item *item);
-/* Reads a stored message again into the shop's buffer; 0 when the disk does not give it. */
+/* Reads a stored message again; it lives until the next one is read. 0 when the disk does not give
+ * it. */
 int segmo__outlet_read_back(segmo__outlet *outlet, const segmo__lane_item *item,
                             segmo__message *message);
 void segmo__outlet_settle_delivered(segmo__outlet *outlet, const segmo__lane_item *item);

@@ -247,7 +247,6 @@ static void forget(segmo__worker *worker)
     segmo__rules_release(worker->seen_rules);
     segmo__gzip_free(worker->shop.gzip);
     segmo__buf_free(&worker->shop.raw);
-    segmo__buf_free(&worker->shop.message);
     segmo__free(worker);
 }
 
@@ -262,7 +261,6 @@ int segmo__worker_start(segmo__worker **out, segmo_client *client, segmo_error *
     worker->client = client;
     worker->shop.client = client;
     segmo__buf_init(&worker->shop.raw, BODY_MAX);
-    segmo__buf_init(&worker->shop.message, BODY_MAX);
     segmo__mutex_init(&worker->lock);
     segmo__cond_init(&worker->turned);
     atomic_store(&worker->wake_at, NOBODY);
