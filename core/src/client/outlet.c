@@ -233,6 +233,19 @@ uint32_t segmo__outlet_wanted(const segmo__outlet *outlet, const segmo__rules *r
     return waiting == 0 ? 1 : waiting < batch ? batch - (uint32_t)waiting : batch;
 }
 
+size_t segmo__outlet_away(const segmo__outlet *outlet, uint64_t *places)
+{
+    size_t count = 0;
+
+    for (const segmo__flight *flight = outlet->away; flight; flight = flight->next) {
+        for (uint32_t i = 0; places && i < flight->count; i++)
+            places[count + i] =
+                (uint64_t)flight->items[i].place[0] << 32 | flight->items[i].place[1];
+        count += flight->count;
+    }
+    return count;
+}
+
 segmo__destination segmo__outlet_destination(const segmo__outlet *outlet)
 {
     return outlet->destination;

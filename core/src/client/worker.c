@@ -208,7 +208,7 @@ static void one_round(segmo__worker *worker)
     follow_rules(worker, rules, now_ms);
     tick(worker, now_ms);
     if (rules->limits.when_full == SEGMO__FULL_DROP_OLDEST)
-        segmo__trim_oldest(worker->client, rules);
+        segmo__trim_oldest(worker->client, rules, worker->outlets, worker->outlet_count);
     for (size_t i = 0; i < worker->outlet_count; i++)
         segmo__outlet_pump(worker->outlets[i], rules, now_ms, hurry, &next_ms);
     ask_to_be_woken(worker, rules, seen, now_ms);
