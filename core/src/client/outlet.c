@@ -49,6 +49,8 @@ segmo__outlet *segmo__outlet_new(segmo__outlet_shop *shop, segmo__destination de
     rules = segmo__client_rules(shop->client);
     fill_buckets(outlet, rules, segmo__clock_mono_ms());
     segmo__rules_release(rules);
+    outlet->next = shop->outlets;
+    shop->outlets = outlet;
     return outlet;
 }
 
@@ -78,6 +80,18 @@ void segmo__outlet_begin_epoch(segmo__outlet *outlet)
 {
     end_lanes(outlet);
     outlet->epoch++;
+}
+
+/* A destination counts as paused while it is for any of its sources. */
+void segmo__outlet_set_paused(segmo__outlet *outlet, const char *reason)
+{
+    const char *shown = NULL;
+
+    outlet->paused = reason;
+    for (const segmo__outlet *at = outlet->shop->outlets; at && !shown; at = at->next)
+        if (at->destination == outlet->destination)
+            shown = at->paused;
+    atomic_store(&outlet->client->paused[outlet->destination], shown);
 }
 
 /* ---- reading ----------------------------------------------------------------------------- */
@@ -210,6 +224,8 @@ void segmo__outlet_pump(segmo__outlet *outlet, const segmo__rules *rules, int64_
 void segmo__outlet_settings_changed(segmo__outlet *outlet, const segmo__rules *rules,
                                     int64_t now_ms)
 {
+    if (!segmo__settings_source_by_hash(rules->settings, outlet->source))
+        segmo__outlet_set_paused(outlet, NULL); /* it rests; nobody is to mend anything */
     outlet->hold_until_ms = 0;
     fill_buckets(outlet, rules, now_ms);
     if (outlet->lanes)

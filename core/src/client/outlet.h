@@ -24,6 +24,7 @@ typedef struct segmo__outlet_shop {
     segmo__buf raw;     /* a body before compression */
     segmo__buf message; /* a stored message, read again */
     uint32_t in_flight; /* requests of all outlets */
+    segmo__outlet *outlets;
 } segmo__outlet_shop;
 
 segmo__outlet *segmo__outlet_new(segmo__outlet_shop *shop, segmo__destination destination,
