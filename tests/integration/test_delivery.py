@@ -11,7 +11,7 @@ import urllib.parse
 import pytest
 
 from harness import wait_until
-from led_host import DEAD, HOST, PAUSED, RESUMED, to_both, to_segment, tracks
+from led_host import DEAD, HOST, PAUSED, RESUMED, WARNING, to_both, to_segment, tracks
 
 PRODUCER = HOST.with_name("producer")
 
@@ -394,6 +394,19 @@ def test_the_rate_limit_of_moengage_is_kept(host, start_sandbox, spool):
     assert host.flush().ok
     host.check_accounts(moengage_delivered=30)
     assert sandbox.stats("moengage")["unique"] == 30
+
+
+@pytest.mark.parametrize("slow", [{"moengage.events_per_minute": 600, "delivery.flush_at": 10},
+                                  {"delivery.max_batch_bytes": 40960, "delivery.flush_interval_ms": 500}],
+                         ids=["rate limit", "full bodies"])
+def test_a_warning_is_told_once_however_often_a_body_is_made(host, sandbox, spool, slow):
+    wide = {"pad_%d" % at: "x" * 500 for at in range(10)}
+    assert host.open(to_both(sandbox.url, sandbox.url, spool), **slow).ok
+    host.put_all([dict(message, properties=dict(wide, moe_reserved=1)) for message in tracks(40)])
+    assert host.flush().ok
+    host.check_accounts(moengage_delivered=40, moengage_warnings=40)
+    told = [(report["messageId"], report["code"]) for report in host.reported(WARNING)]
+    assert told and len(told) == len(set(told))
 
 
 def test_one_message_goes_to_its_own_path_and_many_in_bulk(host, receive, spool):

@@ -16,6 +16,13 @@
 typedef struct segmo__outlet segmo__outlet;
 typedef struct segmo__flight segmo__flight; /* one request on its way: the tag of its answer */
 
+/* Warnings about the body that is being made. */
+typedef struct segmo__notes {
+    segmo__buf kept; /* members of reports, a NUL behind each */
+    uint32_t kept_count;
+    uint32_t count; /* with those that are too many to be told */
+} segmo__notes;
+
 /* What the outlets of one worker share. */
 typedef struct segmo__outlet_shop {
     segmo_client *client;
@@ -23,6 +30,7 @@ typedef struct segmo__outlet_shop {
     segmo__gzip *gzip;
     segmo__buf raw;     /* a body before compression */
     segmo__buf message; /* a stored message, read again */
+    segmo__notes notes;
     uint32_t in_flight; /* requests of all outlets */
     segmo__outlet *outlets;
 } segmo__outlet_shop;

@@ -247,6 +247,7 @@ static void forget(segmo__worker *worker)
     segmo__gzip_free(worker->shop.gzip);
     segmo__buf_free(&worker->shop.raw);
     segmo__buf_free(&worker->shop.message);
+    segmo__buf_free(&worker->shop.notes.kept);
     segmo__free(worker);
 }
 
@@ -262,6 +263,7 @@ int segmo__worker_start(segmo__worker **out, segmo_client *client, segmo_error *
     worker->shop.client = client;
     segmo__buf_init(&worker->shop.raw, BODY_MAX);
     segmo__buf_init(&worker->shop.message, BODY_MAX);
+    segmo__buf_init(&worker->shop.notes.kept, BODY_MAX);
     segmo__mutex_init(&worker->lock);
     segmo__cond_init(&worker->turned);
     atomic_store(&worker->wake_at, NOBODY);
