@@ -110,6 +110,18 @@ def test_retry_after_pauses_the_whole_destination(host, receive, spool, wait):
     assert len(receiver.requests) == 42
 
 
+@pytest.mark.parametrize("headers", [{"Retry-After": "0"}, {"X-RateLimit-Reset": "0"}], ids=["retry", "reset"])
+def test_at_once_is_done_once(host, receive, spool, headers):
+    receiver = receive(lambda request, number: (429, headers, b"") if number <= 2 else (200, {}, b"{}"))
+    assert host.open(to_segment(receiver.url, spool, **{"delivery.backoff_base_ms": 60000,
+                                                        "delivery.backoff_cap_ms": 60000})).ok
+    host.put_all(tracks(1))
+    wait_until(lambda: len(receiver.requests) == 2, "it is sent again at once")
+    assert not host.flush(300).ok
+    assert len(receiver.requests) == 2
+    host.check_accounts(segment_pending=1)
+
+
 def test_rate_limited_without_a_word_slows_one_lane_only(host, sandbox, spool):
     sandbox.script({"status": 429, "match": "\"u-slow\""})
     assert host.open(to_segment(sandbox.url, spool, **{"delivery.flush_at": 1})).ok

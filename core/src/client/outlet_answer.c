@@ -134,6 +134,7 @@ static int64_t asked_wait(const segmo__http_answer *answer)
     return -1;
 }
 
+/* "At once" is done once: who says it again and again would be stormed. */
 static void flight_retries(segmo__outlet *outlet, const segmo__rules *rules,
                            const segmo__source *source, segmo__flight *flight,
                            const segmo__http_answer *answer, const char *reason, segmo__slice words,
@@ -143,6 +144,12 @@ static void flight_retries(segmo__outlet *outlet, const segmo__rules *rules,
     int64_t wait = asked_wait(answer);
     segmo__backoff backoff;
 
+    if (wait == 0 && flight->attempts > 0) {
+        wait = segmo__backoff_delay(backoff_of(outlet, rules, &backoff), flight->attempts,
+                                    segmo__id_random());
+        segmo__lanes_retry(outlet->lanes, flight->lane, now_ms + wait, 0);
+        return;
+    }
     if (wait >= 0) {
         if (now_ms + wait > outlet->hold_until_ms)
             outlet->hold_until_ms = now_ms + wait;
