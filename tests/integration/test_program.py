@@ -668,6 +668,19 @@ def test_explain_says_who_gets_a_message_and_why_not(segmo, sandbox):
     assert answer["segment"]["send"] is True and answer["moengage"]["reason"] == "no_user_id"
 
 
+@pytest.mark.parametrize("message, reason", [
+    ({"type": "track", "userId": "guest", "event": "Lamp Lit"}, "refused_user_id"),
+    ({"type": "identify", "userId": " "}, "no_user_id"),
+    ({"type": "alias", "userId": "u-1", "previousId": "u-1"}, "same_user_id")],
+    ids=["refused user", "blank user", "same user"])
+def test_explain_and_send_know_what_moengage_refuses(segmo, options, sandbox, message, reason):
+    both = [*options, *moengage(sandbox), "--set", "moengage.alias_merge=true"]
+    explained = json.loads(segmo("explain", json.dumps(message), "--json", *both).stdout)["moengage"]
+    assert (explained["send"], explained["reason"]) == (False, reason) and explained["words"]
+    sent = segmo("send", "-", "--json", *both, stdin=json.dumps(message))
+    assert json.loads(sent.stdout)["destinations"] == {"segment": "delivered", "moengage": "skipped: " + reason}
+
+
 def test_explain_refuses_what_a_client_would_refuse(segmo):
     ran = segmo("explain", '{"type":"track","userId":"u1"}', "--set", "segment.write_key=WK1")
     assert ran.returncode == REFUSED and "/event" in ran.stderr

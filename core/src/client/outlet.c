@@ -209,7 +209,6 @@ void segmo__outlet_pump(segmo__outlet *outlet, const segmo__rules *rules, int64_
         return;
     }
     read_spool(outlet, rules, source, now_ms);
-    segmo__outlet_report_skips(outlet);
     while (outlet->in_flight < flight_limit(outlet, rules)) {
         lane = segmo__lanes_ready(outlet->lanes, now_ms, arrived_before,
                                   segmo__outlet_batch_size(outlet, rules), next_ms);
@@ -217,6 +216,7 @@ void segmo__outlet_pump(segmo__outlet *outlet, const segmo__rules *rules, int64_
             break;
         read_spool(outlet, rules, source, now_ms);
     }
+    segmo__outlet_report_skips(outlet);
     if (now_ms < outlet->hold_until_ms)
         lower(next_ms, outlet->hold_until_ms);
 }
