@@ -287,6 +287,7 @@ def test_a_message_that_is_not_delivered_in_time_goes_with_the_next_client(segmo
     sandbox.script({"status": 503})
     ran = segmo("send", "track", "--user", "u1", "--event", "First", "--timeout-ms", "300", *options)
     assert (ran.returncode, ran.stdout.split()) == (TIMEOUT, ["segment", "pending"])
+    assert "segmo doctor" in ran.stderr
     sandbox.script()
     assert segmo("send", "track", "--user", "u1", "--event", "Second", *options).returncode == DONE
     assert [entry["message"]["event"] for entry in sandbox.messages()] == ["First", "Second"]
