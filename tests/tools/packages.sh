@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the Debian packages that are missing for the purposes named: build, run, test, check.
+# Installs the Debian packages that are missing for the purposes named: build, run, test, ruby, check.
 # Silent when nothing is missing. Without root it prints the command to run and fails.
 set -eu
 
@@ -8,9 +8,11 @@ packages_for() {
     build) echo gcc libc6-dev make pkg-config libcurl4-openssl-dev libcjson-dev libdeflate-dev \
                 zlib1g-dev libmicrohttpd-dev ;;
     run)   echo python3 ca-certificates ;;
+    ruby)  echo ruby ruby-dev ruby-ffi ruby-minitest ruby-rspec ruby-oj bundler ruby-railties ruby-activerecord \
+                ruby-activejob ruby-sqlite3 puma ruby-sidekiq redis-server ;;
     test)  echo python3 python3-pytest libcmocka-dev curl openssl procps util-linux ;;
     check) echo g++ clang clang-format valgrind abigail-tools ;;
-    *)     echo "packages.sh: unknown purpose '$1' (build, run, test, check)" >&2; exit 2 ;;
+    *)     echo "packages.sh: unknown purpose '$1' (build, run, test, ruby, check)" >&2; exit 2 ;;
     esac
 }
 
