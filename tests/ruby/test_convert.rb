@@ -1,0 +1,166 @@
+# frozen_string_literal: true
+
+# The table of docs/reference/conversion.md, case by case: alone, beside ActiveSupport's JSON encoding, and with Oj.
+require_relative "helper"
+require "bigdecimal"
+require "date"
+require "ipaddr"
+require "pathname"
+require "set"
+require "uri"
+
+LOADED = ARGV.grep(/\Aloaded=/).flat_map { |word| ARGV.delete(word).delete_prefix("loaded=").split(",") }
+require "active_support/all" if LOADED.include?("active_support")
+require "active_record" if LOADED.include?("active_record")
+require "oj" if LOADED.include?("oj")
+Oj.mimic_JSON if LOADED.include?("oj_mimic")
+
+class Unknown; end
+class Label < String; end
+
+# Makes Ruby values of what the case files say. What a program without ActiveSupport cannot hold is left out.
+class HostValue
+  NEEDS = { "duration" => "ActiveSupport::Duration", "time_with_zone" => "ActiveSupport::TimeWithZone",
+            "model" => "ActiveRecord::Base" }.freeze
+  Leave = Class.new(StandardError)
+
+  def self.of(told)
+    case told
+    when Array then told.map { |inner| of(inner) }
+    when Hash then told.key?("$") ? new(told).made : told.transform_values { |inner| of(inner) }
+    else told
+    end
+  end
+
+  def initialize(told)
+    @told = told
+    @kind = told.fetch("$")
+    needed = NEEDS[@kind]
+    raise Leave, "#{needed} is not loaded" if needed && !Object.const_defined?(needed)
+  end
+
+  def made
+    send("make_#{@kind}")
+  end
+
+  private
+
+  def text = @told.fetch("text")
+  def items = @told.fetch("items").map { |item| self.class.of(item) }
+  def bytes = [@told.fetch("hex")].pack("H*")
+  def fields = @told.fetch("fields").transform_values { |value| self.class.of(value) }
+
+  def make_string_subclass = Label.new(text)
+  def make_integer = Integer(text)
+  def make_float = { "nan" => Float::NAN, "inf" => Float::INFINITY, "-inf" => -Float::INFINITY }.fetch(text) { Float(text) }
+  def make_decimal = BigDecimal(text)
+  def make_datetime = Time.new(*DateTime.iso8601(@told["iso"]).then { |t| [t.year, t.month, t.day, t.hour, t.min, t.sec + t.sec_fraction, t.zone] })
+  def make_date = Date.iso8601(@told["iso"])
+  def make_symbol = text.to_sym
+  def make_ip_address = IPAddr.new(text)
+  def make_path = Pathname.new(text)
+  def make_uri = URI(text)
+  def make_bytes = bytes.b
+  def make_invalid_utf8_string = bytes.force_encoding(Encoding::UTF_8)
+  def make_encoded_string = bytes.force_encoding(@told.fetch("encoding"))
+  def make_set = Set.new(items)
+  def make_list = items
+  def make_map = items.to_h
+  def make_struct = Struct.new(*fields.keys.map(&:to_sym)).new(*fields.values)
+  def make_unknown = Unknown.new
+  def make_range = (@told["first"]..@told["last"])
+  def make_function = -> {}
+  def make_exception = RuntimeError.new(text)
+  def make_complex = Complex(@told["real"], @told["imaginary"])
+  def make_circular = [].tap { |list| list << list }
+  def make_rational = Rational(text)
+  def make_date_time = DateTime.iso8601(@told["iso"])
+  def make_duration = ActiveSupport::Duration.seconds(text_of_seconds)
+  def make_time_with_zone = ActiveSupport::TimeZone["Kolkata"].parse(@told["iso"])
+
+  def text_of_seconds = @told["seconds"].include?(".") ? Float(@told["seconds"]) : Integer(@told["seconds"])
+
+  def make_model
+    ActiveRecord::Base.establish_connection(adapter: "sqlite3", database: ":memory:") unless ActiveRecord::Base.connected?
+    ActiveRecord::Base.connection.create_table(:people, if_not_exists: true)
+    klass = Class.new(ActiveRecord::Base) { self.table_name = "people" }
+    @told["id"] ? klass.create!(id: @told["id"]) : klass.new
+  end
+end
+
+class ConvertTest < Minitest::Test
+  Dir[File.join(ROOT, "tests/vectors/convert/*.json")].sort.each do |path|
+    test_case = JSON.parse(File.read(path))
+    next if test_case.key?("only") && !test_case["only"].include?("ruby")
+
+    define_method("test_#{File.basename(path, ".json")}") do
+      value = begin
+        HostValue.of(test_case["value"])
+      rescue HostValue::Leave => e
+        skip "not run: #{e.message}" if LOADED.include?("active_record")
+        next pass # the run with everything loaded has it
+      end
+      test_case.key?("json") ? assert_converted(test_case["json"], value) : assert_refused(test_case["error"], value)
+    end
+  end
+
+  def assert_converted(json, value)
+    assert_equal %({"type":"track","properties":{"x":#{json}}}), Segmo::Convert.json(carrying(value))
+  end
+
+  # What the gem lets pass the library must refuse: two keys that are one text, for instance.
+  def assert_refused(error, value)
+    refusal = assert_raises(Segmo::Error::Invalid, Segmo::Error::JSON) { Segmo::Convert.json(carrying(value)) }
+    assert_equal error["path"], refusal.field if error["path"]
+    assert_includes refusal.message, error["class"] if error["class"]
+  end
+
+  def carrying(value)
+    { type: "track", properties: { x: value } }
+  end
+end
+
+# Both ways to find plain data answer the same, and Oj writes what JSON writes.
+class PlainTest < Minitest::Test
+  PLAIN = [nil, true, false, 0, -1, 2**64, 1.5, "", "é", "a".encode("US-ASCII"), "a".b, [], {}, { "a" => [{ b: 1 }] },
+           "Z".encode("ISO-8859-1")].freeze
+  OTHER = [:a, Float::NAN, -0.0, "é".encode("ISO-8859-1"), "\xff", "\xC3\xA9".b, Label.new("a"), { 1 => 2 },
+           { nil => 1 }, { "\xff" => 1 }, [1r], { a: [Time.at(0)] }, Object.new, 1..2, Class.new(Hash).new,
+           [].tap { |list| list << list }].freeze
+
+  def test_plain_data_is_found
+    PLAIN.each { |value| assert Segmo::Plain.plain?(value), value.inspect }
+    OTHER.each { |value| refute Segmo::Plain.plain?(value), value.inspect }
+  end
+
+  def test_the_compiled_answer_is_the_one_in_use
+    assert_nil Segmo::Plain.method(:plain?).source_location, "bindings/ruby/ext was not built"
+  end
+
+  def test_the_answer_in_ruby_is_the_same
+    in_ruby = Module.new
+    code = File.read(File.join(GEM_LIB, "segmo/plain.rb")).sub(/require "segmo\/#.*$/, "raise LoadError")
+    in_ruby.module_eval(code)
+    (PLAIN + OTHER).each do |value|
+      assert_equal Segmo::Plain.plain?(value), in_ruby::Segmo::Plain.plain?(value), value.inspect
+    end
+  end
+
+  def test_numbers_come_back_as_they_went
+    random = Random.new(4)
+    numbers = Array.new(2000) { [random.rand(2**64)].pack("Q").unpack1("D") }.select(&:finite?) +
+              [1e15, 1e16, 1e22, 5e-324, 0.1 + 0.2, 123_456_789.123456789, 10**30]
+    assert_equal numbers, JSON.parse(Segmo::Convert.json({ "x" => numbers }))["x"]
+  end
+end
+
+# The same cases once more in programs that have loaded what changes JSON in Ruby.
+class ConvertBesideOthersTest < Minitest::Test
+  ["active_support", "active_support,active_record", "oj", "active_support,active_record,oj", "oj,oj_mimic"].each do |loaded|
+    define_method("test_the_table_holds_with_#{loaded.tr(",", "_")}") do
+      said, status = Open3.capture2e(RbConfig.ruby, __FILE__, "loaded=#{loaded}")
+      assert status.success?, said
+      assert_match(/, 0 failures, 0 errors/, said)
+    end
+  end
+end if LOADED.empty?
