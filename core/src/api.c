@@ -1,12 +1,15 @@
 /* The public functions: argument, fork and closed checks, then the call. */
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/json_bytes.h"
 #include "base/mem.h"
 #include "client/pipeline.h"
 #include "client/probe.h"
 #include "client/storage.h"
 #include "deliver/compress.h"
 #include "deliver/http.h"
+
+#include <stdio.h>
 
 #define RESULT_MAX (64u << 20)
 
@@ -254,19 +257,33 @@ void segmo_client_free(segmo_client *client)
 /* Collects a message's members; what the caller gives as JSON is checked with the whole message. */
 struct call {
     segmo__buf json;
+    const char *garbled; /* the member whose text is no UTF-8, or NULL */
     char room[4096];
 };
 
 static void begin_call(struct call *call, const char *type)
 {
     segmo__buf_init(&call->json, 8 * SEGMO__MESSAGE_STORED_MAX);
+    call->garbled = NULL;
     segmo__buf_addf(&call->json, "{\"type\":\"%s\"", type);
+}
+
+static int is_utf8(const char *text)
+{
+    const char *end = text + strlen(text);
+    int len = 1;
+
+    for (; text < end && len > 0; text += len)
+        len = segmo__json_utf8_len(text, end);
+    return len > 0;
 }
 
 static void add_text(struct call *call, const char *name, const char *text)
 {
     if (!text)
         return;
+    if (!is_utf8(text))
+        call->garbled = name; /* mended, it could be another user's */
     segmo__buf_addf(&call->json, ",\"%s\":", name);
     segmo__json_put_text(&call->json, text);
 }
@@ -293,12 +310,23 @@ static int add_extra(struct call *call, const char *extra, segmo_error **err)
     return SEGMO_OK;
 }
 
+static int fail_garbled(const char *name, segmo_error **err)
+{
+    char pointer[32];
+
+    snprintf(pointer, sizeof pointer, "/%s", name);
+    return segmo__fail(err, SEGMO_ERR_INVALID, pointer,
+                       "%s is not valid UTF-8; encode the text as UTF-8", name);
+}
+
 static int finish_call(struct call *call, segmo_client *client, const char *extra,
                        segmo_error **err)
 {
     int status = add_extra(call, extra, err);
 
     segmo__buf_add_char(&call->json, '}');
+    if (status == SEGMO_OK && call->garbled)
+        status = fail_garbled(call->garbled, err);
     if (status == SEGMO_OK && call->json.failed)
         status = segmo__fail(err, SEGMO_ERR_TOO_LARGE, NULL, "a message may have %d bytes of JSON",
                              SEGMO__MESSAGE_MAX);
