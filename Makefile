@@ -66,12 +66,12 @@ BENCH_BIN   := $(BENCH_SRC:tests/%.c=$(B)/%)
 
 .DEFAULT_GOAL := help
 .PHONY: help packages all run test unit vectors integration check lint format generated \
-        check-generated abi abi-record bench install uninstall clean
+        check-generated abi abi-record bench wheel install uninstall clean
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1@\2/p' Makefile | expand -t 1 | awk -F@ '{printf "%-24s%s\n", $$1, $$2}'
 
 packages: ## install the Debian packages that building, running and testing need
-	$(PACKAGES) build run test
+	$(PACKAGES) build run python test
 
 all: ## build the library and the segmo program into build/release
 	@$(MAKE) products
@@ -82,8 +82,8 @@ run: ## build, then carry 10,000 events through a sandbox of Segment and MoEngag
 	@$(PYTHON) tests/run/run.py
 
 test: ## everything a change must pass: unit tests with their vectors, integration (under 10 minutes)
-	$(PACKAGES) build run test
-	@$(MAKE) products host-programs
+	$(PACKAGES) build run python test
+	@$(MAKE) products host-programs python-package
 	@$(MAKE) CONFIG=test test-programs
 	$(SUITE) unit:test pytest:release
 
@@ -98,12 +98,12 @@ vectors: ## of the unit tests, those that read case files from tests/vectors
 	$(SUITE) vectors:$(TEST_CONFIG)
 
 integration: ## the tests of the built program and library alone
-	$(PACKAGES) build test
-	@$(MAKE) products host-programs
+	$(PACKAGES) build python test
+	@$(MAKE) products host-programs python-package
 	$(SUITE) pytest:$(CONFIG)
 
 check: ## the suite under sanitizers and valgrind, lint, generated files, ABI (long)
-	$(PACKAGES) build run test check
+	$(PACKAGES) build run python test check
 	@$(MAKE) products host-programs
 	@$(MAKE) CONFIG=test test-programs
 	@$(MAKE) CONFIG=asan products host-programs test-programs
@@ -111,7 +111,7 @@ check: ## the suite under sanitizers and valgrind, lint, generated files, ABI (l
 	$(SUITE) make:lint make:check-generated make:abi unit:asan pytest:asan \
 	    unit:tsan pytest:tsan valgrind:test
 
-lint: ## layers, banned calls, exported names, header, format
+lint: ## layers, banned calls, exported names, header, format, types of the Python package
 	@$(MAKE) products
 	@$(PYTHON) tests/lint/lint.py
 
@@ -141,6 +141,10 @@ bench: ## the figures, as ratios taken in one run
 	@$(MAKE) products bench-programs
 	@$(PYTHON) tests/bench/bench.py
 
+wheel: ## the Python package with the library inside, as build/wheel/segmo-*.whl
+	$(PACKAGES) build python
+	@$(PYTHON) -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir build/wheel .
+
 install: ## install into $(DESTDIR)$(PREFIX)
 	@$(MAKE) products
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(LIBDIR)/pkgconfig
@@ -165,11 +169,17 @@ clean: ## remove everything that was built
 
 TEST_CONFIG := $(if $(filter release,$(CONFIG)),test,$(CONFIG))
 
-.PHONY: products test-programs host-programs bench-programs always
+.PHONY: products test-programs host-programs bench-programs static-library print-libs \
+        python-package always
 products: $(B)/libsegmo.so.1 $(B)/libsegmo.a $(if $(PROGRAM_SRC),$(B)/segmo)
 test-programs: $(UNIT_BIN)
 bench-programs: $(BENCH_BIN)
 host-programs: $(HOST_BIN)
+static-library: $(B)/libsegmo.a # what setup.py builds the Python extension from
+print-libs:
+	@echo $(LIBS)
+python-package: $(B)/libsegmo.a # as `pip install` would build it; for the tests
+	$(call say,py,build/python)$(PYTHON) setup.py -q build --build-base build/python --build-lib build/python/lib
 
 # One word and one name for each step; V=1 shows the commands instead.
 say = $(if $(V),,@printf '  %-5s%s\n' $(1) $(2);)

@@ -214,6 +214,9 @@ void segmo__outlet_pump(segmo__outlet *outlet, const segmo__rules *rules, int64_
                                   segmo__outlet_batch_size(outlet, rules), next_ms);
         if (lane < 0 || !segmo__outlet_send(outlet, rules, source, lane, now_ms))
             break;
+        segmo__outlets_start_packed(outlet->shop, rules, now_ms);
+        if (!outlet->lanes)
+            return;
         read_spool(outlet, rules, source, now_ms);
     }
     segmo__outlet_report_skips(outlet);

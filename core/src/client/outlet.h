@@ -12,6 +12,7 @@
 #include "client/client.h"
 #include "deliver/compress.h"
 #include "deliver/http.h"
+#include "deliver/packer.h"
 
 typedef struct segmo__outlet segmo__outlet;
 typedef struct segmo__flight segmo__flight; /* one request on its way: the tag of its answer */
@@ -27,9 +28,9 @@ typedef struct segmo__notes {
 typedef struct segmo__outlet_shop {
     segmo_client *client;
     segmo__http *http;
-    segmo__gzip *gzip;
-    segmo__buf raw;     /* a body before compression */
-    segmo__buf message; /* a stored message, read again */
+    segmo__packer *packer;
+    segmo__gzip *gzip; /* for what the packer is too busy for */
+    segmo__buf raw;    /* a body before compression */
     segmo__notes notes;
     uint32_t in_flight; /* requests of all outlets */
     segmo__outlet *outlets;
@@ -43,6 +44,9 @@ void segmo__outlet_free(segmo__outlet *outlet);
  * to the moment when something may have become ready. */
 void segmo__outlet_pump(segmo__outlet *outlet, const segmo__rules *rules, int64_t now_ms, int hurry,
                         int64_t *next_ms);
+/* Starts the requests whose bodies the packer has finished. */
+void segmo__outlets_start_packed(segmo__outlet_shop *shop, const segmo__rules *rules,
+                                 int64_t now_ms);
 /* Gives the messages of a flight their outcome, or another try. */
 void segmo__outlet_answer(segmo__flight *flight, const segmo__rules *rules,
                           const segmo__http_answer *answer, int64_t now_ms);

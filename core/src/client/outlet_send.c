@@ -240,34 +240,24 @@ static int compresses(const segmo__outlet *outlet, const segmo__rules *rules)
     return rules->limits.gzip && outlet->destination == SEGMO__DESTINATION_SEGMENT;
 }
 
-static int launch(segmo__outlet *outlet, const segmo__rules *rules, const segmo__body *body,
-                  segmo__flight *flight, segmo_error **err)
+/* Hands the flight's body to the network. */
+static int start(segmo__flight *flight, const segmo__source *source, int gzipped, segmo_error **err)
 {
-    const segmo__source *source = body->source;
-    segmo__buf *raw = body->bytes;
-    int gzipped = compresses(outlet, rules) &&
-                  segmo__gzip_run(outlet->shop->gzip, segmo__buf_slice(raw), &flight->body);
-    segmo__http_request request = {
-        .gzipped = gzipped, .retry_count = flight->attempts, .tag = flight};
+    segmo__outlet *outlet = flight->outlet;
+    segmo__http_request request = {.url = flight->url.data,
+                                   .body = segmo__buf_slice(&flight->body),
+                                   .gzipped = gzipped,
+                                   .retry_count = flight->attempts,
+                                   .tag = flight};
     char app_key[160];
 
-    segmo__count(&outlet->tally->bytes_raw, raw->len);
-    if (!gzipped) {
-        segmo__buf swap = flight->body;
-
-        flight->body = *raw;
-        *body->bytes = swap;
-    }
-    segmo__buf_add_char(&flight->url, '\0');
-    request.url = flight->url.data;
-    request.body = segmo__buf_slice(&flight->body);
     if (outlet->destination == SEGMO__DESTINATION_SEGMENT) {
         request.user = source->segment.write_key;
         request.password = "";
     } else {
         request.user = source->moengage.app_id;
         request.password = source->moengage.api_key;
-        if (body->endpoint == SEGMO__MOENGAGE_TRANSITION) {
+        if (flight->endpoint == SEGMO__MOENGAGE_TRANSITION) {
             segmo__buf line = {.data = app_key, .cap = sizeof app_key, .max = sizeof app_key};
 
             segmo__buf_addf(&line, "MOE-APPKEY: %s", source->moengage.app_id);
@@ -276,6 +266,57 @@ static int launch(segmo__outlet *outlet, const segmo__rules *rules, const segmo_
     }
     segmo__count(&outlet->tally->bytes_sent, request.body.len);
     return segmo__http_start(outlet->shop->http, &request, err);
+}
+
+/* Starts the request, or has its body packed first: the flight then starts when that is done. */
+static int launch(segmo__outlet *outlet, const segmo__rules *rules, const segmo__body *body,
+                  segmo__flight *flight, segmo_error **err)
+{
+    segmo__outlet_shop *shop = outlet->shop;
+    int gzipped = 0;
+
+    segmo__count(&outlet->tally->bytes_raw, body->bytes->len);
+    segmo__buf_add_char(&flight->url, '\0');
+    flight->endpoint = body->endpoint;
+    if (compresses(outlet, rules)) {
+        if (segmo__packer_give(shop->packer, body->bytes, &flight->body, flight))
+            return SEGMO_OK;
+        gzipped = segmo__gzip_run(shop->gzip, segmo__buf_slice(body->bytes), &flight->body);
+    }
+    if (!gzipped) {
+        segmo__buf swap = flight->body;
+
+        flight->body = *body->bytes;
+        *body->bytes = swap;
+    }
+    return start(flight, body->source, gzipped, err);
+}
+
+static void start_packed(segmo__flight *flight, const segmo__rules *rules, int gzipped,
+                         int64_t now_ms)
+{
+    const segmo__source *source =
+        segmo__settings_source_by_hash(rules->settings, flight->outlet->source);
+    segmo_error *error = NULL;
+    segmo__http_answer none = {.tag = flight,
+                               .error = "the request could not be started",
+                               .cause = SEGMO__HTTP_OTHER,
+                               .retry_after_ms = -1,
+                               .reset_ms = -1};
+
+    if (!source || start(flight, source, gzipped, &error) != SEGMO_OK)
+        segmo__outlet_answer(flight, rules, &none, now_ms);
+    segmo_error_free(error);
+}
+
+void segmo__outlets_start_packed(segmo__outlet_shop *shop, const segmo__rules *rules,
+                                 int64_t now_ms)
+{
+    void *flight;
+    int gzipped;
+
+    while (segmo__packer_take(shop->packer, &flight, &gzipped))
+        start_packed(flight, rules, gzipped, now_ms);
 }
 
 /* Sends the front of a lane. 0 when nothing more can be sent now. */
