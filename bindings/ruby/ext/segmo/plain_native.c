@@ -1,5 +1,5 @@
-/* The quick answer to Segmo::Plain.plain?: whether JSON can write a value as it is. The Ruby method
- * of that name in lib/segmo/plain.rb says the same in words; both are held together by the tests. */
+/* The quick answer to Segmo::Plain.plain?: whether JSON can write a value as it is. The Ruby
+ * method of that name in lib/segmo/plain.rb says the same in words; tests hold both together. */
 #include <math.h>
 #include <ruby.h>
 #include <ruby/encoding.h>
