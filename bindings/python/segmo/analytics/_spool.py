@@ -4,6 +4,7 @@ from typing import Any
 
 from .. import _core
 from .._core import ffi, lib, text_from
+from .._options import new_config
 from ..client import Client
 from ._listener import Listener
 from .request import no_answer
@@ -11,14 +12,21 @@ from .request import no_answer
 LOOK_S = 0.05  # how often a waiting call looks whether its destination was paused
 
 
+class Judge:
+    """Says what would be refused, by the library's rules and the options given; opens no spool."""
+
+    def __init__(self, **options: Any) -> None:
+        self._config = new_config(None, options)
+
+    def check(self, text: bytes) -> None:
+        """Raises what a client would raise for this message."""
+        text_from(lib.segmo_explain, self._config, ffi.NULL, text, len(text))
+
+
 class Spool(Client):
     def __init__(self, listener: Listener, **options: Any) -> None:
         super().__init__(**options)
         self._listener: Listener = listener
-
-    def check(self, text: bytes) -> None:
-        """Raises what enqueue_text() would; queues nothing."""
-        text_from(lib.segmo_client_explain, self._client, ffi.NULL, text, len(text))
 
     def enqueue_text(self, text: bytes) -> None:
         if not self._begun:

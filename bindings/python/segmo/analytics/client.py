@@ -16,7 +16,7 @@ from uuid import uuid4
 from .. import _core
 from ..errors import FullError, IoError, SegmoError, TooLargeError, UnsupportedError
 from ._listener import Listener, OnError
-from ._spool import Spool
+from ._spool import Judge, Spool
 from .consumer import MAX_MSG_SIZE, Consumer, Queue
 from .request import iso
 from .utils import clean, guess_timezone
@@ -104,7 +104,9 @@ class Client:
         self._spool: Optional[Spool] = None
         self._listener = Listener(None if sync_mode else on_error)
         _log_to(self.log, debug, log_handler)
-        self._open()
+        self._judge = None if send else Judge(**self._options())
+        if send:
+            self._open()
 
     # ---- the six calls ------------------------------------------------------------------------------
 
@@ -202,11 +204,12 @@ class Client:
 
     def deliver(self, message: Dict[str, Any]) -> bool:
         """Accepts a finished message; in sync mode also waits for what becomes of it. False: no room."""
-        spool, text = self._opened(), _wire_text(message)
+        text = _wire_text(message)
         self.log.debug("queueing: %s %s", message.get("type"), message.get("messageId"))
-        if not self.send:
-            spool.check(text)
+        if self._judge:
+            self._judge.check(text)
             return True
+        spool = self._opened()
         if self.sync_mode:
             spool.deliver(text, message["messageId"], sum(_timeouts(self.timeout)))
             return True
@@ -313,8 +316,6 @@ class Client:
         tells = self.sync_mode or self.on_error is not None
         if self.sync_mode:
             options.update(delivery_flush_at=1, delivery_flush_interval_ms=0, delivery_max_attempts=1)
-        if not self.send:
-            options.update(spool_memory_only=True, delivery_enabled=False)
         return {**options, "segment_write_key": self.write_key or None, "source_id": _source_id(self.write_key),
                 "reports_letters": tells, "reports_attempts": tells}
 
@@ -338,7 +339,8 @@ def _complete(message: Dict[str, Any]) -> Dict[str, Any]:
     require("context", message["context"], dict)
     message["timestamp"] = guess_timezone(timestamp).isoformat(timespec="milliseconds")
     message["messageId"] = stringify_id(uuid4() if message_id is None else message_id)
-    message["context"] = {"library": LIBRARY, **message["context"]}
+    message["context"] = dict(message["context"])
+    message["context"].setdefault("library", LIBRARY)
     message["userId"] = stringify_id(message.get("userId"))
     message["anonymousId"] = stringify_id(message.get("anonymousId"))
     cleaned: Dict[str, Any] = clean(message)

@@ -33,7 +33,7 @@ class Consumer:
         return self._client.timeout
 
     def is_alive(self) -> bool:
-        return self._client.send and self._client.is_open()
+        return self._client.is_open()
 
     def join(self, timeout: Optional[float] = None) -> None:
         self._client.join()
