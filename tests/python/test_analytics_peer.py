@@ -10,7 +10,7 @@ from harness import ENVIRONMENT
 
 CASES = ROOT / "tests/python/analytics_cases.py"
 PEER = os.environ.get("PEER_PYTHON", str(ROOT / "build/peer/bin/python"))
-INSTALL = "python3 -m venv build/peer && build/peer/bin/pip install segment-analytics-python==2.3.4"
+INSTALL = "python3 -m venv build/peer && build/peer/bin/pip install segment-analytics-python==2.3.4 cffi"
 
 
 def run(python, *arguments, **environment):

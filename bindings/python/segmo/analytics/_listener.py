@@ -30,14 +30,16 @@ class Listener(_reports.Listener):
         super().__init__(None, self._note)
         self._on_items = on_error
         self._lock = threading.Lock()
+        self._telling = threading.RLock()  # an on_error may flush
         self._answers: Dict[str, Answer] = {}
         self._dead: List[Report] = []
         self._codes: Dict[Tuple[int, str], str] = {}
         self.paused: Optional[APIError] = None
 
     def tell(self, client: Any) -> None:
-        super().tell(client)
-        self._hand_over()
+        with self._telling:
+            super().tell(client)
+            self._hand_over()
 
     # ---- sync mode ----------------------------------------------------------------------------------
 
@@ -107,7 +109,7 @@ class Listener(_reports.Listener):
             self._call(self._error(batch[0]), [report["letter"]["message"] for report in batch])
 
     def _call(self, error: Optional[Exception], items: List[Dict[str, Any]]) -> None:
-        if not self._on_items or not error:
+        if self._on_items is None or error is None:
             return
         try:
             self._on_items(error, items)

@@ -28,6 +28,15 @@ class Spool(Client):
         super().__init__(**options)
         self._listener: Listener = listener
 
+    def tell(self) -> None:
+        """Returns when on_error was called for everything that has ended so far."""
+        self._listener.tell(self._client)
+
+    def all_paused(self) -> bool:
+        """Whether everything that waits does so for a service that refuses the settings."""
+        waiting = [of for of in self.stats()["destinations"].values() if of["pending"]]
+        return bool(waiting) and all(of["state"] == "paused" for of in waiting)
+
     def enqueue_text(self, text: bytes) -> None:
         if not self._begun:
             self._begin()

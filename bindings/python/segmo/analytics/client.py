@@ -14,7 +14,7 @@ from typing import Any, Dict, List, Mapping, Optional, Set, Tuple
 from uuid import uuid4
 
 from .. import _core
-from ..errors import FullError, IoError, SegmoError, TooLargeError, UnsupportedError
+from ..errors import ClosedError, FullError, IoError, SegmoError, TooLargeError, UnsupportedError
 from ._listener import Listener, OnError
 from ._spool import Judge, Spool
 from .consumer import MAX_MSG_SIZE, Consumer, Queue
@@ -24,6 +24,7 @@ from .utils import clean, guess_timezone
 ID_TYPES = (numbers.Number, str)
 LIBRARY = {"name": "segmo-python", "version": _core.VERSION}
 FLUSH_SLICE_S = 0.5
+MOST_RETRIES = 999999
 Sent = Tuple[bool, Dict[str, Any]]
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -209,9 +210,15 @@ class Client:
         if self._judge:
             self._judge.check(text)
             return True
-        spool = self._opened()
+        try:
+            return self._give(self._opened(), text, message["messageId"])
+        except ClosedError:  # another thread ended the client meanwhile
+            self.join()
+            return self._give(self._opened(), text, message["messageId"])
+
+    def _give(self, spool: Spool, text: bytes, message_id: str) -> bool:
         if self.sync_mode:
-            spool.deliver(text, message["messageId"], sum(_timeouts(self.timeout)))
+            spool.deliver(text, message_id, sum(_timeouts(self.timeout)))
             return True
         try:
             if self._has_room():
@@ -251,13 +258,19 @@ class Client:
         Also returns when all that waits is for a service that refuses the credentials: it stays in the spool.
         """
         spool = self._spool
+        if not spool:
+            return
         end = time.monotonic() + timeout if timeout is not None else float("inf")
-        while spool and not spool.flush(min(FLUSH_SLICE_S, max(0.0, end - time.monotonic()))):
-            if time.monotonic() >= end:
-                return
-            if _all_paused(spool):
-                self.log.warning("%s messages wait until the settings are right", self.pending())
-                return
+        try:
+            while not spool.flush(min(FLUSH_SLICE_S, max(0.0, end - time.monotonic()))):
+                if time.monotonic() >= end:
+                    break
+                if spool.all_paused():
+                    self.log.warning("%s messages wait until the settings are right", self.pending())
+                    break
+        except ClosedError:  # by another thread
+            return
+        spool.tell()
 
     def join(self) -> None:
         """Ends the client's threads, after at most close_timeout_ms; what is not sent yet stays in the spool.
@@ -268,7 +281,7 @@ class Client:
             spool, self._spool = self._spool, None
         if spool:
             _open_spools.discard(spool)
-            spool.close()
+            spool.close(0 if spool.all_paused() else None)
 
     def shutdown(self) -> None:
         """flush(), then join()."""
@@ -304,7 +317,7 @@ class Client:
             "delivery_gzip": (self.gzip, default.gzip),
             "delivery_flush_at": (self._upload_size, default.upload_size),
             "delivery_flush_interval_ms": (round(self._upload_interval * 1000), default.upload_interval * 1000),
-            "delivery_max_attempts": (max(1, self._max_retries + 1), default.max_retries + 1),
+            "delivery_max_attempts": (min(max(self._max_retries, 0), MOST_RETRIES) + 1, default.max_retries + 1),
             "delivery_timeout_ms": (round(total_s * 1000), default.timeout * 1000),
             "delivery_connect_timeout_ms": (round(connect_s * 1000), default.timeout * 1000),
             "delivery_proxy": (_proxy_for(self.host, self.proxies), None),
@@ -370,11 +383,6 @@ def _open_spool(listener: Listener, options: Dict[str, Any]) -> Spool:
             raise
         Client.log.error("%s. Until then messages wait in memory and are lost when the process dies", unusable)
         return Spool(listener, **options, spool_memory_only=True)
-
-
-def _all_paused(spool: Spool) -> bool:
-    waiting = [of for of in spool.stats()["destinations"].values() if of["pending"]]
-    return bool(waiting) and all(of["state"] == "paused" for of in waiting)
 
 
 def _timeouts(timeout: Any) -> Tuple[float, float]:
