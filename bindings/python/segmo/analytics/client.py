@@ -210,11 +210,12 @@ class Client:
         if self._judge:
             self._judge.check(text)
             return True
-        try:
-            return self._give(self._opened(), text, message["messageId"])
-        except ClosedError:  # another thread ended the client meanwhile
-            self.join()
-            return self._give(self._opened(), text, message["messageId"])
+        while True:
+            spool = self._opened()
+            try:
+                return self._give(spool, text, message["messageId"])
+            except ClosedError:  # another thread ended it meanwhile, or the end of the program did
+                self._forget(spool)
 
     def _give(self, spool: Spool, text: bytes, message_id: str) -> bool:
         if self.sync_mode:
@@ -277,10 +278,9 @@ class Client:
 
         A later call opens the client again.
         """
-        with self._lock:
-            spool, self._spool = self._spool, None
+        spool = self._spool
         if spool:
-            _open_spools.discard(spool)
+            self._forget(spool)
             spool.close(0 if spool.all_paused() else None)
 
     def shutdown(self) -> None:
@@ -307,6 +307,12 @@ class Client:
                 self._spool = _open_spool(self._listener, self._options())
                 _open_spools.add(self._spool)
             return self._spool
+
+    def _forget(self, spool: Spool) -> None:
+        with self._lock:
+            _open_spools.discard(spool)
+            if self._spool is spool:
+                self._spool = None
 
     def _options(self) -> Dict[str, Any]:
         """segmo's options for the arguments."""
