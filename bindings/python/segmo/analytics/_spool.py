@@ -3,24 +3,11 @@ import time
 from typing import Any
 
 from .. import _core
-from .._core import ffi, lib, text_from
-from .._options import new_config
 from ..client import Client
 from ._listener import Listener
 from .request import no_answer
 
 LOOK_S = 0.05  # how often a waiting call looks whether its destination was paused
-
-
-class Judge:
-    """Says what would be refused, by the library's rules and the options given; opens no spool."""
-
-    def __init__(self, **options: Any) -> None:
-        self._config = new_config(None, options)
-
-    def check(self, text: bytes) -> None:
-        """Raises what a client would raise for this message."""
-        text_from(lib.segmo_explain, self._config, ffi.NULL, text, len(text))
 
 
 class Spool(Client):

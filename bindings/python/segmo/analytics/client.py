@@ -14,9 +14,10 @@ from typing import Any, Dict, List, Mapping, Optional, Set, Tuple
 from uuid import uuid4
 
 from .. import _core
+from .._judge import Judge
 from ..errors import ClosedError, FullError, IoError, SegmoError, TooLargeError, UnsupportedError
 from ._listener import Listener, OnError
-from ._spool import Judge, Spool
+from ._spool import Spool
 from .consumer import MAX_MSG_SIZE, Consumer, Queue
 from .request import iso
 from .utils import clean, guess_timezone
@@ -208,7 +209,7 @@ class Client:
         text = _wire_text(message)
         self.log.debug("queueing: %s %s", message.get("type"), message.get("messageId"))
         if self._judge:
-            self._judge.check(text)
+            self._check(self._judge, text)
             return True
         while True:
             spool = self._opened()
@@ -216,6 +217,9 @@ class Client:
                 return self._give(spool, text, message["messageId"])
             except ClosedError:  # another thread ended it meanwhile, or the end of the program did
                 self._forget(spool)
+
+    def _check(self, judge: Judge, text: bytes) -> None:
+        judge.explain(text)
 
     def _give(self, spool: Spool, text: bytes, message_id: str) -> bool:
         if self.sync_mode:
