@@ -11,7 +11,7 @@ import urllib.parse
 import pytest
 
 from harness import wait_until
-from led_host import DEAD, HOST, PAUSED, RESUMED, WARNING, to_both, to_segment, tracks
+from led_host import ATTEMPT, DEAD, HOST, PAUSED, RESUMED, WARNING, to_both, to_segment, tracks
 
 PRODUCER = HOST.with_name("producer")
 
@@ -528,3 +528,32 @@ def test_16_threads_call_everything_while_one_closes(tmp_path, sandbox, spool, t
     command[1], command[6] = "finish", "0"
     assert subprocess.run(command, capture_output=True, timeout=60).returncode == 0
     assert sandbox.stats("segment")["unique"] == outcome["taken"]
+
+
+# ---- what reports tell -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("letters", ["true", "false"])
+def test_a_dead_message_is_reported_whole_where_someone_asks_for_it(host, sandbox, spool, letters):
+    sandbox.script({"status": 422})
+    assert host.open(to_segment(sandbox.url, spool, **{"reports.letters": letters, "reports.attempts": "true"})).ok
+    host.put_all(tracks(1))
+    assert host.flush().ok
+    (dead,) = host.reported(DEAD)
+    (attempt,) = host.reported(ATTEMPT)
+    assert (dead["destination"], dead["reason"], dead["status"]) == ("segment", "http_422", 422)
+    assert (attempt["status"], attempt["messageIds"]) == (422, [dead["messageId"]])
+    if letters == "true":
+        assert dead["letter"]["message"]["messageId"] == dead["messageId"]
+        assert (dead["letter"]["attempts"], dead["letter"]["answer"]) == (1, attempt["answer"])
+    else:
+        assert "letter" not in dead
+
+
+def test_an_attempt_tells_the_services_own_code(host, start_sandbox, spool):
+    sandbox = start_sandbox("--write-key", "another")
+    assert host.open(to_segment(sandbox.url, spool, **{"reports.attempts": "true"})).ok
+    host.put_all(tracks(1))
+    (attempt,) = host.wait_report(ATTEMPT)
+    answer = sandbox.request("POST", "/v1/batch", {"batch": []}, {"Authorization": "Basic bm9uZTo="}).json
+    assert (attempt["status"], attempt["code"], attempt["answer"]) == (401, answer["code"], answer["message"])
