@@ -7,9 +7,9 @@ import signal
 import threading
 import time
 import uuid
+import weakref
 
 import pytest
-from harness import wait_until
 
 import segmo
 
@@ -315,7 +315,7 @@ def test_many_threads(options, sandbox):
     with segmo.Client(**options) as client:
         def work(user):
             for number in range(250):
-                client.track("u-%d" % user, "Lamp Lit", {"n": number})
+                client.track("u-%d" % user, "Lamp Lit", {"seq": user * 1000 + number})
         threads = [threading.Thread(target=work, args=(user,)) for user in range(8)]
         for thread in threads:
             thread.start()
@@ -323,14 +323,22 @@ def test_many_threads(options, sandbox):
             thread.join()
         assert client.flush(20)
     stats = sandbox.stats("segment")
-    assert (stats["unique"], stats["duplicates"], stats["order_violations"]) == (2000, 0, 0)
+    assert (stats["unique"], stats["duplicates"], stats["order_violations"], stats["users"]) == (2000, 0, 0, 8)
 
 
-def test_an_unclosed_client_warns_and_loses_nothing(options, sandbox):
-    client = segmo.Client(**{**options, "delivery_enabled": False})
-    client.track("u-1", "Lamp Lit")
-    assert client.stats()["destinations"]["segment"]["pending"] == 1
-    with pytest.warns(ResourceWarning, match="unclosed"):
-        del client
-    with segmo.Client(**options) as client:
-        wait_until(lambda: sandbox.stats("segment")["unique"] == 1, "the message arrives")
+def test_a_forgotten_client_still_delivers(run_python, sandbox):
+    done = run_python("""
+import segmo
+def main():
+    segmo.Client().track("u-1", "Lamp Lit")
+main()
+""")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert len(received(sandbox)) == 1
+
+
+def test_an_unused_client_goes_with_its_last_reference(options):
+    client = segmo.Client(**options)
+    gone = weakref.ref(client)
+    del client
+    assert gone() is None

@@ -10,9 +10,9 @@ packages_for() {
     python) echo python3-dev python3-cffi python3-setuptools python3-wheel python3-pip python3-venv ;;
     run)   echo python3 ca-certificates ;;
     test)  echo python3 python3-pytest libcmocka-dev curl openssl procps util-linux \
-                python3-attr python3-numpy python3-pydantic \
-                python3-django python3-flask python3-fastapi python3-celery \
-                gunicorn python3-uvicorn python3-hypercorn uwsgi-core uwsgi-plugin-python3 ;;
+                python3-attr python3-numpy python3-pydantic python3-prometheus-client python3-django \
+                python3-flask python3-fastapi python3-celery python3-redis redis-server gunicorn \
+                python3-uvicorn python3-hypercorn uwsgi-core uwsgi-plugin-python3 ;;
     check) echo g++ clang clang-format valgrind abigail-tools python3-mypy ;;
     *)     echo "packages.sh: unknown purpose '$1' (build, python, run, test, check)" >&2; exit 2 ;;
     esac

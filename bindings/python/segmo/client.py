@@ -3,9 +3,8 @@ import atexit
 import os
 import sys
 import time
-import warnings
 import weakref
-from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Union, cast
+from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Set, Union, cast
 
 from . import _core, _options, _reports
 from ._calls import Calls
@@ -20,7 +19,9 @@ if TYPE_CHECKING:
 SLICE_S = 0.1  # how long a call may stay in C before Ctrl-C is looked at
 PATIENCE_S = 30.0  # for a disk that syncs (spool_sync="always") or a spool that gets room ("block")
 
-_living: "weakref.WeakSet[Client]" = weakref.WeakSet()
+_opened: "weakref.WeakSet[Client]" = weakref.WeakSet()
+#: A client that has accepted something lives until it is closed, or the process ends and closes it.
+_begun: "Set[Client]" = set()
 _enqueue = _core.enqueue
 
 
@@ -65,7 +66,7 @@ class Client(Calls):
         self._loop: "Optional[asyncio.AbstractEventLoop]" = None
         self._begun = False
         self._closed = False
-        _living.add(self)
+        _opened.add(self)
 
     # ---- accepting ----------------------------------------------------------------------------------
 
@@ -109,7 +110,8 @@ class Client(Calls):
         """Flushes, then stops; True when nothing is pending. Closing twice does no harm.
 
         timeout  seconds; default: the option close_timeout_ms. What is still pending stays on disk and is
-                 sent by the next client on the directory. A program that ends without it closes by itself.
+                 sent by the next client on the directory. A program that ends without it closes by itself;
+                 until then a client that has accepted something lives, also where nothing refers to it.
         """
         try:
             done = self._in_slices(lib.segmo_client_flush, self._end(timeout))
@@ -153,7 +155,7 @@ class Client(Calls):
 
     def _stop(self) -> bool:
         self._closed = True
-        _living.discard(self)
+        _begun.discard(self)
         done = True
         try:
             call(lib.segmo_client_close, self._client, 0)
@@ -188,11 +190,11 @@ class Client(Calls):
         self._loop = loop or asyncio.get_running_loop()
         self._loop.add_reader(lib.segmo_client_report_fd(self._client), self._listener.tell, self._client)
 
-    def _stop_listening(self, patience_s: float = 2) -> None:
+    def _stop_listening(self) -> None:
         thread, self._thread = self._thread, None
         loop, self._loop = self._loop, None
         if thread:
-            thread.stop(patience_s)
+            thread.stop(patience_s=2)
         if loop and not loop.is_closed():
             loop.call_soon_threadsafe(loop.remove_reader, lib.segmo_client_report_fd(self._client))
             self._listener.tell(self._client)
@@ -244,20 +246,15 @@ class Client(Calls):
     async def __aexit__(self, *exception: Any) -> None:
         await self.aclose()
 
-    def __del__(self) -> None:
-        if getattr(self, "_begun", False) and not self._closed:
-            warnings.warn(f"unclosed {self!r}; what is pending waits for the next client on the directory",
-                          ResourceWarning)
-            self._stop_listening(patience_s=0)
-
     def __repr__(self) -> str:
         return f"<segmo.Client {'closed' if self._closed else 'open'} at {id(self):#x}>"
 
     def _begin(self) -> None:
         """With the first message, in each process: what needs a thread or knows how the process ends."""
         self._begun = True
+        _begun.add(self)
         if self._wants_thread:
-            self._thread = _reports.Thread(self._client, self._listener)
+            self._thread = _reports.start_thread(self._client, self._listener)
         _close_with_multiprocessing()
 
     def _forked(self) -> None:
@@ -278,7 +275,7 @@ def _loads(text: bytes) -> Dict[str, Any]:
 
 def _close_all() -> None:
     """At exit: what waits is sent as long as close_timeout_ms allows; the rest is on disk."""
-    for client in list(_living):
+    for client in list(_begun):
         try:
             client.close()
         except SegmoError:
@@ -286,7 +283,7 @@ def _close_all() -> None:
 
 
 def _forget_parents_threads() -> None:
-    for client in list(_living):
+    for client in list(_opened):
         client._forked()
 
 

@@ -71,37 +71,54 @@ void segmo__flight_give(segmo__flight *flight)
 
 /* ---- sending ----------------------------------------------------------------------------- */
 
-/* What the notes of a transformation need to say where they belong. */
+/* Warnings are told when the request leaves: a body that cannot leave now is made again later. */
 struct note_context {
     segmo__outlet *outlet;
     const segmo__message *message;
-    int64_t now_ms;
 };
 
-static void report_note(void *ctx, const segmo__note *note)
+static void keep_note(void *ctx, const segmo__note *note)
 {
     struct note_context *context = ctx;
-    segmo__outlet *outlet = context->outlet;
-    segmo__slice id = segmo__message_part(context->message, SEGMO__PART_MESSAGE_ID);
-    segmo__buf members;
+    segmo__notes *notes = &context->outlet->shop->notes;
+    segmo__buf *members = &notes->kept;
 
-    segmo__count(&outlet->tally->warnings, 1);
-    if (outlet->warning_second != context->now_ms / 1000) {
-        outlet->warning_second = context->now_ms / 1000;
+    notes->count++;
+    if (notes->kept_count >= WARNINGS_PER_SECOND)
+        return;
+    notes->kept_count++;
+    segmo__buf_addf(members, "\"destination\":\"%s\",\"code\":\"%s\",\"field\":",
+                    segmo__destination_name(context->outlet->destination), note->code);
+    segmo__json_put_text(members, note->field);
+    segmo__buf_add_lit(members, ",\"message\":");
+    segmo__json_put_text(members, note->words);
+    segmo__buf_add_lit(members, ",\"messageId\":");
+    segmo__buf_add_slice(members, segmo__message_part(context->message, SEGMO__PART_MESSAGE_ID));
+    segmo__buf_add_char(members, '\0');
+}
+
+/* Takes back the notes on a message that did not become part of the body. */
+static void drop_notes(segmo__notes *notes, const segmo__notes *before)
+{
+    notes->kept.len = before->kept.len;
+    notes->kept.failed = before->kept.failed;
+    notes->kept_count = before->kept_count;
+    notes->count = before->count;
+}
+
+static void report_notes(segmo__outlet *outlet, int64_t now_ms)
+{
+    const segmo__notes *notes = &outlet->shop->notes;
+    const char *at = notes->kept.data;
+
+    segmo__count(&outlet->tally->warnings, notes->count);
+    if (outlet->warning_second != now_ms / 1000) {
+        outlet->warning_second = now_ms / 1000;
         outlet->warnings_in_second = 0;
     }
-    if (outlet->warnings_in_second++ >= WARNINGS_PER_SECOND)
-        return;
-    segmo__buf_init(&members, 16384);
-    segmo__buf_addf(&members, "\"destination\":\"%s\",\"code\":\"%s\",\"field\":",
-                    segmo__destination_name(outlet->destination), note->code);
-    segmo__json_put_text(&members, note->field);
-    segmo__buf_add_lit(&members, ",\"message\":");
-    segmo__json_put_text(&members, note->words);
-    segmo__buf_add_lit(&members, ",\"messageId\":");
-    segmo__buf_add_slice(&members, id);
-    segmo__reports_add(outlet->client->reports, SEGMO_REPORT_WARNING, segmo__buf_slice(&members));
-    segmo__buf_free(&members);
+    for (uint32_t i = 0; i < notes->kept_count && !notes->kept.failed; i++, at += strlen(at) + 1)
+        if (outlet->warnings_in_second++ < WARNINGS_PER_SECOND)
+            segmo__reports_add(outlet->client->reports, SEGMO_REPORT_WARNING, segmo__slice_of(at));
 }
 
 static void remember_id(segmo__flight *flight, const segmo__message *message)
@@ -124,7 +141,9 @@ static enum packed pack_item(segmo__outlet *outlet, const segmo__rules *rules, s
 {
     segmo__record_ref place = segmo__outlet_place(item);
     segmo__message message;
-    struct note_context context = {outlet, &message, wall_ms};
+    struct note_context context = {outlet, &message};
+    segmo__notes *notes = &outlet->shop->notes;
+    const segmo__notes before = *notes;
     segmo_error *error = NULL;
     const char *reason = NULL;
     enum packed packed = PACKED;
@@ -137,7 +156,7 @@ static enum packed pack_item(segmo__outlet *outlet, const segmo__rules *rules, s
         return settled_or_stuck(segmo__outlet_settle_dead(outlet, body->source, item,
                                                           item->attempts, &message, "max_age", 0,
                                                           (segmo__slice){"", 0}));
-    switch (segmo__body_add(body, &message, wall_ms, item->attempts == 0 ? report_note : NULL,
+    switch (segmo__body_add(body, &message, wall_ms, item->attempts == 0 ? keep_note : NULL,
                             &context, &reason, &error)) {
     case SEGMO__ADDED:
         if (rules->limits.report_attempts || rules->limits.report_delivered)
@@ -160,6 +179,8 @@ static enum packed pack_item(segmo__outlet *outlet, const segmo__rules *rules, s
                                       0, segmo__slice_of(segmo_error_message(error))));
         break;
     }
+    if (packed != PACKED)
+        drop_notes(notes, &before);
     segmo_error_free(error);
     return packed;
 }
@@ -313,6 +334,7 @@ int segmo__outlet_send(segmo__outlet *outlet, const segmo__rules *rules,
         return 0;
     }
     flight->lane = lane;
+    drop_notes(&outlet->shop->notes, &(segmo__notes){0});
     segmo__body_begin(&body, outlet->destination, source, &outlet->shop->raw,
                       rules->limits.max_batch_bytes);
     packed = pack_lane(outlet, rules, &body, flight, rules->limits.flush_at);
@@ -337,6 +359,7 @@ int segmo__outlet_send(segmo__outlet *outlet, const segmo__rules *rules,
         return 0;
     }
     segmo__flight_depart(flight);
+    report_notes(outlet, now_ms);
     rate_take(outlet, &body, now_ms);
     segmo__lanes_sent(outlet->lanes, lane, flight->count);
     segmo__count(&outlet->tally->requests, 1);

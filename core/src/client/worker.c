@@ -208,7 +208,7 @@ static void one_round(segmo__worker *worker)
     follow_rules(worker, rules, now_ms);
     tick(worker, now_ms);
     if (rules->limits.when_full == SEGMO__FULL_DROP_OLDEST)
-        segmo__trim_oldest(worker->client, rules);
+        segmo__trim_oldest(worker->client, rules, worker->outlets, worker->outlet_count);
     for (size_t i = 0; i < worker->outlet_count; i++)
         segmo__outlet_pump(worker->outlets[i], rules, now_ms, hurry, &next_ms);
     ask_to_be_woken(worker, rules, seen, now_ms);
@@ -247,7 +247,7 @@ static void forget(segmo__worker *worker)
     segmo__rules_release(worker->seen_rules);
     segmo__gzip_free(worker->shop.gzip);
     segmo__buf_free(&worker->shop.raw);
-    segmo__buf_free(&worker->shop.message);
+    segmo__buf_free(&worker->shop.notes.kept);
     segmo__free(worker);
 }
 
@@ -262,7 +262,7 @@ int segmo__worker_start(segmo__worker **out, segmo_client *client, segmo_error *
     worker->client = client;
     worker->shop.client = client;
     segmo__buf_init(&worker->shop.raw, BODY_MAX);
-    segmo__buf_init(&worker->shop.message, BODY_MAX);
+    segmo__buf_init(&worker->shop.notes.kept, BODY_MAX);
     segmo__mutex_init(&worker->lock);
     segmo__cond_init(&worker->turned);
     atomic_store(&worker->wake_at, NOBODY);
