@@ -76,3 +76,8 @@ class Server(Process):
         """A form, as browsers send it."""
         fields = urllib.parse.urlencode(form or {})
         return self.request("POST", path, fields, {"Content-Type": "application/x-www-form-urlencoded", **headers})
+
+
+def cookies(answer):
+    """What a browser would send back."""
+    return "; ".join(each.partition(";")[0] for each in answer.headers.get_all("Set-Cookie"))

@@ -9,7 +9,7 @@ import json
 from contextlib import ExitStack
 from typing import Any, Dict
 
-from celery.signals import before_task_publish, task_postrun, task_prerun  # type: ignore[import]
+from celery.signals import before_task_publish, task_postrun, task_prerun
 
 from ._convert import encode
 from .context import carrying, current

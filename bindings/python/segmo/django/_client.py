@@ -7,12 +7,12 @@ from functools import lru_cache
 from threading import Lock
 from typing import Any, Mapping, Optional
 
-from django.conf import settings as django_settings  # type: ignore[import]
-from django.core.exceptions import ImproperlyConfigured  # type: ignore[import]
-from django.core.signals import setting_changed  # type: ignore[import]
-from django.db import transaction  # type: ignore[import]
-from django.utils.functional import LazyObject, empty  # type: ignore[import]
-from django.utils.module_loading import import_string  # type: ignore[import]
+from django.conf import settings as django_settings
+from django.core.exceptions import ImproperlyConfigured
+from django.core.signals import setting_changed
+from django.db import transaction
+from django.utils.functional import LazyObject, empty
+from django.utils.module_loading import import_string
 
 from .. import _settings
 from .._calls import Calls
@@ -31,14 +31,21 @@ def settings() -> _settings.Settings:
     given = dict(getattr(django_settings, "SEGMO", {}))
     for name in DOTTED:
         if isinstance(given.get(name), str):
-            given[name] = import_string(given[name])
+            given[name] = _imported(name, given[name])
     try:
         return _settings.read(given)
     except OptionError as refused:
         raise ImproperlyConfigured(f'SEGMO["{refused.field}"]: {refused.message}') from refused
 
 
-class _Lazy(LazyObject):  # type: ignore[misc]
+def _imported(name: str, path: str) -> Any:
+    try:
+        return import_string(path)
+    except ImportError as error:
+        raise ImproperlyConfigured(f'SEGMO["{name}"]: {path} cannot be imported: {error}') from error
+
+
+class _Lazy(LazyObject):
     """Opens the client for whoever uses it first, so that `manage.py collectstatic` needs no spool directory."""
 
     _wrapped: Any

@@ -2,9 +2,9 @@
 import asyncio
 from typing import Any, Callable
 
-from asgiref.sync import sync_to_async
-from django.conf import settings as django_settings  # type: ignore[import]
-from django.utils.decorators import sync_and_async_middleware  # type: ignore[import]
+from django.conf import settings as django_settings
+from django.core.exceptions import SynchronousOnlyOperation
+from django.utils.deprecation import MiddlewareMixin
 
 from .._requests import Request, Visit, text_of
 from ..context import carrying, carrying_through
@@ -12,40 +12,49 @@ from ..wsgi import header_of
 from ._client import settings
 
 
-@sync_and_async_middleware  # type: ignore[misc]
-def RequestContext(get_response: Callable[[Any], Any]) -> Callable[[Any], Any]:
+class RequestContext(MiddlewareMixin):
     """Calls made while a request is answered get ip, userAgent, locale and page in their context, and the key
     of request.user as user id when they name no user.
 
-    Stands behind AuthenticationMiddleware. Nothing is read before a message is made, except that under ASGI
-    the user of a session is loaded first, because an async view could not load it in the middle of a call.
+    Stands behind AuthenticationMiddleware. Nothing is read before a message is made, except that the user of a
+    session is loaded before an async view, which could not load it in the middle of a call.
     """
-    settings()
 
-    def middleware(request: Any) -> Any:
-        visit = visit_of(request)
+    def __init__(self, get_response: Callable[[Any], Any]) -> None:
+        super().__init__(get_response)
+        self._trusted_proxies = settings().trusted_proxies
+        self._user_id = settings().user_id or user_id_of
+
+    def __call__(self, request: Any) -> Any:
+        if asyncio.iscoroutinefunction(self.get_response):
+            return self._answer(request)
+        visit = self._visit(request)
         with carrying(visit):
-            response = get_response(request)
+            response = self.get_response(request)
         if response.streaming:
             response.streaming_content = carrying_through(visit, response.streaming_content)
         return response
 
-    async def async_middleware(request: Any) -> Any:
-        if django_settings.SESSION_COOKIE_NAME in request.COOKIES:
-            await sync_to_async(user_id_of)(request)
-        with carrying(visit_of(request)):
-            return await get_response(request)
+    async def _answer(self, request: Any) -> Any:
+        with carrying(self._visit(request)):
+            return await self.get_response(request)
 
-    return async_middleware if asyncio.iscoroutinefunction(get_response) else middleware
+    def process_view(self, request: Any, view: Callable[..., Any], *_: Any) -> None:
+        """Runs where queries may be made, also under ASGI."""
+        if asyncio.iscoroutinefunction(view) and django_settings.SESSION_COOKIE_NAME in request.COOKIES:
+            self._user_id(request)
 
-
-def visit_of(request: Any) -> Visit:
-    return Visit(request, request_of, settings().trusted_proxies, settings().user_id or user_id_of)
+    def _visit(self, request: Any) -> Visit:
+        return Visit(request, request_of, self._trusted_proxies, self._user_id)
 
 
 def user_id_of(request: Any) -> Any:
+    """None without a user, and where one would have to be loaded and cannot be."""
     user = getattr(request, "user", None)
-    return user.pk if user is not None and user.is_authenticated else None
+    try:
+        return user.pk if user is not None and user.is_authenticated else None
+    except SynchronousOnlyOperation:
+        return None
 
 
 def request_of(request: Any) -> Request:

@@ -1,9 +1,9 @@
 """The address that MoEngage Streams posts to."""
 from typing import Any, Callable
 
-from django.core.exceptions import ImproperlyConfigured  # type: ignore[import]
-from django.http import HttpResponse  # type: ignore[import]
-from django.views.decorators.csrf import csrf_exempt  # type: ignore[import]
+from django.core.exceptions import ImproperlyConfigured
+from django.http import HttpResponse
+from django.views.decorators.csrf import csrf_exempt
 
 from .._export import Export
 from ..errors import OptionError

@@ -1,10 +1,10 @@
 """What INSTALLED_APPS = ["segmo.django"] finds."""
-from django.apps import AppConfig  # type: ignore[import]
+from django.apps import AppConfig
 
 from ._client import settings
 
 
-class SegmoConfig(AppConfig):  # type: ignore[misc]
+class SegmoConfig(AppConfig):
     name = "segmo.django"
     label = "segmo"
     verbose_name = "segmo"

@@ -1,7 +1,7 @@
 """manage.py segmo_doctor"""
 from typing import Any, Dict
 
-from django.core.management.base import BaseCommand, CommandError  # type: ignore[import]
+from django.core.management.base import BaseCommand, CommandError
 
 from ...._inspect import probe, sources
 from ....errors import SegmoError
@@ -10,7 +10,7 @@ from ..._client import settings
 TIMEOUT_S = 10
 
 
-class Command(BaseCommand):  # type: ignore[misc]
+class Command(BaseCommand):
     help = "What would keep messages from arriving: settings, spool directory, destinations. Sends no message."
 
     def handle(self, *_: Any, **options: Any) -> None:

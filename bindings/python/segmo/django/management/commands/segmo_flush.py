@@ -1,12 +1,12 @@
 """manage.py segmo_flush"""
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError  # type: ignore[import]
+from django.core.management.base import BaseCommand, CommandError
 
 from ..._client import client
 
 
-class Command(BaseCommand):  # type: ignore[misc]
+class Command(BaseCommand):
     help = ("Sends what ended processes left in the spool directory, and waits for it. Running processes send "
             "their own. Fails when something is still pending.")
 

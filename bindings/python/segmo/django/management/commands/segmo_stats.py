@@ -2,13 +2,13 @@
 import json
 from typing import Any
 
-from django.core.management.base import BaseCommand  # type: ignore[import]
+from django.core.management.base import BaseCommand
 
 from ...._inspect import spool
 from ..._client import settings
 
 
-class Command(BaseCommand):  # type: ignore[misc]
+class Command(BaseCommand):
     help = "What waits in the spool directory and what died, of all processes. Changes nothing."
 
     def add_arguments(self, parser: Any) -> None:
