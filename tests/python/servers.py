@@ -81,3 +81,18 @@ class Server(Process):
 def cookies(answer):
     """What a browser would send back."""
     return "; ".join(each.partition(";")[0] for each in answer.headers.get_all("Set-Cookie"))
+
+
+class Worker(Process):
+    """A Celery worker with two processes, for an application (a module) from `directory`."""
+
+    def __init__(self, app, directory, log, environment):
+        self._log = log
+        with open(log, "wb") as words:
+            super().__init__([*module("celery"), "-A", app, "worker", "-c", "2", "-l", "info", "--without-gossip",
+                              "--without-mingle"], cwd=directory, stdin=subprocess.DEVNULL, stdout=words, stderr=words,
+                             env={**environment, "PYTHONDONTWRITEBYTECODE": "1"})
+        wait_until(lambda: "ready." in self.log(), "the worker is ready")
+
+    def log(self):
+        return self._log.read_text(errors="replace")

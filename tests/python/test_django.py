@@ -5,13 +5,17 @@ import sys
 
 import pytest
 from conftest import ROOT
-from servers import Server, cookies
+from servers import Server, cookies, module
 from test_web import bearer, event, payload
 
 import segmo
 
-pytest.importorskip("django", reason="not run: django is not installed")
 APPS = ROOT / "tests/python/apps"
+
+
+@pytest.fixture(autouse=True)
+def installed():
+    module("django")
 
 
 @pytest.fixture
