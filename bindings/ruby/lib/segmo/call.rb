@@ -7,11 +7,12 @@ module Segmo
     # Blocking calls come back this often, so that Ctrl-C, Thread#kill and Timeout work.
     SLICE_MS = 100
 
-    # Where one thread's calls put their error and their results; fibers have their own.
+    # What the calls of one thread, or fiber, use again and again: places for errors and results, a writer of JSON.
     class Slots
-      attr_reader :error, :out, :length
+      attr_reader :json, :error, :out, :length
 
       def initialize
+        @json = ::JSON::State.new
         @error = FFI::MemoryPointer.new(:pointer)
         @out = FFI::MemoryPointer.new(:pointer)
         @length = FFI::MemoryPointer.new(:size_t)

@@ -88,7 +88,7 @@ module Segmo
       message = { type: "track", event: event }
       message[:properties] = properties if properties
       complete(message, user_id, anonymous_id, context, integrations, timestamp, message_id)
-      enqueue(message, source: source)
+      take(message, source)
     end
 
     # Records who a user is. Arguments as {#track}, with traits.
@@ -99,7 +99,7 @@ module Segmo
       message = { type: "identify" }
       message[:traits] = traits if traits
       complete(message, user_id, anonymous_id, context, integrations, timestamp, message_id)
-      enqueue(message, source: source)
+      take(message, source)
     end
 
     # Records that a user belongs to a group. Arguments as {#identify}.
@@ -110,7 +110,7 @@ module Segmo
       message = { type: "group", groupId: group_id }
       message[:traits] = traits if traits
       complete(message, user_id, anonymous_id, context, integrations, timestamp, message_id)
-      enqueue(message, source: source)
+      take(message, source)
     end
 
     # Records a page view. Arguments as {#track}.
@@ -121,7 +121,7 @@ module Segmo
              integrations: nil, timestamp: nil, message_id: nil, source: nil)
       message = view("page", name, category, properties)
       complete(message, user_id, anonymous_id, context, integrations, timestamp, message_id)
-      enqueue(message, source: source)
+      take(message, source)
     end
 
     # Records a screen view. Arguments as {#page}.
@@ -130,7 +130,7 @@ module Segmo
                integrations: nil, timestamp: nil, message_id: nil, source: nil)
       message = view("screen", name, category, properties)
       complete(message, user_id, anonymous_id, context, integrations, timestamp, message_id)
-      enqueue(message, source: source)
+      take(message, source)
     end
 
     # Records that two ids are the same user. Other arguments as {#track}.
@@ -140,7 +140,7 @@ module Segmo
     def alias(previous_id:, user_id:, context: nil, integrations: nil, timestamp: nil, message_id: nil, source: nil)
       message = { type: "alias", previousId: previous_id }
       complete(message, user_id, nil, context, integrations, timestamp, message_id)
-      enqueue(message, source: source)
+      take(message, source)
     end
 
     # Accepts a message that is already in Segment's form, with its names: "type", "userId" ...
@@ -148,8 +148,7 @@ module Segmo
     # @param source [String, nil]
     # @return [true]
     def enqueue(message, source: nil)
-      enter
-      accept(Convert.json(message), source)
+      take(message, source)
     end
 
     # Sends what waits and returns when every message accepted before has its outcome.
@@ -286,9 +285,14 @@ module Segmo
       message[:messageId] = message_id if message_id
     end
 
-    # Called directly, not through Call: this is the call that every message makes.
-    def accept(json, source)
+    def take(message, source)
+      enter
       slots = Call.slots
+      accept(Convert.json(message, slots), source, slots)
+    end
+
+    # Called directly, not through Call: this is the call that every message makes.
+    def accept(json, source, slots)
       status = Native.segmo_client_enqueue(@handle.pointer, source, json, json.bytesize, slots.error)
       return true if status.zero?
       return sync if status == SYNC_WANTED
@@ -297,7 +301,7 @@ module Segmo
       raise failure unless status == FULL && @waits_for_room
 
       Call.in_slices(nil, :segmo_client_wait_room, @handle.pointer)
-      accept(json, source)
+      accept(json, source, slots)
     end
 
     def sync
