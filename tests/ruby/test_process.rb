@@ -65,7 +65,7 @@ end
 
 # What was accepted arrives, however the process ends: now, or by the next client on the directory.
 class EndingTest < SegmoTest
-  COUNT = 500
+  COUNT = 10_000
 
   def assert_all_arrive(ending, code: "", succeeds: nil, signal: nil)
     said, status = run_ruby(<<~RUBY)
@@ -142,15 +142,15 @@ class ForkTest < SegmoTest
     said, status = run_ruby(<<~RUBY)
       client = Segmo::Client.new
       client.track(user_id: "parent", event: "before")
-      children = 3.times.map do |n|
-        fork { 100.times { |i| client.track(user_id: "child\#{n}", event: "in child", properties: { i: i }) } }
+      children = 4.times.map do |n|
+        fork { 2000.times { |i| client.track(user_id: "child\#{n}", event: "in child", properties: { i: i }) } }
       end
-      100.times { |i| client.track(user_id: "parent", event: "in parent", properties: { i: i }) }
+      1999.times { |i| client.track(user_id: "parent", event: "in parent", properties: { i: i }) }
       children.each { |pid| Process.wait(pid); abort "child failed" unless $?.success? }
     RUBY
     assert status.success?, said
     stats = sandbox.stats
-    assert_equal [401, 0, 0], stats.values_at("unique", "duplicates", "order_violations")
+    assert_equal [10_000, 0, 0], stats.values_at("unique", "duplicates", "order_violations")
   end
 
   def test_callbacks_go_on_in_the_child
@@ -186,13 +186,13 @@ class ForkTest < SegmoTest
   def test_a_daemon
     said, status = run_ruby(<<~RUBY)
       client = Segmo::Client.new
-      100.times { |i| client.track(user_id: "u1", event: "before", properties: { i: i }) }
+      5000.times { |i| client.track(user_id: "u1", event: "before", properties: { i: i }) }
       Process.daemon(true)
-      100.times { |i| client.track(user_id: "u2", event: "after", properties: { i: i }) }
+      5000.times { |i| client.track(user_id: "u2", event: "after", properties: { i: i }) }
       200.times { sleep 0.1 unless File.exist?("stop") }
     RUBY
     assert status.success?, said
-    wait_until("daemon and parent have delivered") { sandbox.stats["unique"] == 200 }
+    wait_until("daemon and parent have delivered") { sandbox.stats["unique"] == 10_000 }
     FileUtils.touch(File.join(work, "stop"))
     assert_equal 0, sandbox.stats["order_violations"]
   end
