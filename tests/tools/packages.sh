@@ -12,7 +12,8 @@ packages_for() {
     ruby)  echo ruby ruby-dev ruby-ffi ruby-minitest ruby-rspec ruby-oj bundler ruby-railties ruby-activerecord \
                 ruby-activejob ruby-sqlite3 puma ruby-sidekiq redis-server ;;
     test)  echo python3 python3-pytest libcmocka-dev curl openssl procps util-linux \
-                python3-attr python3-numpy python3-pydantic ;;
+                python3-attr python3-numpy python3-pydantic python3-prometheus-client gunicorn uwsgi-core \
+                uwsgi-plugin-python3 python3-celery python3-redis redis-server ;;
     check) echo g++ clang clang-format valgrind abigail-tools python3-mypy ;;
     *)     echo "packages.sh: unknown purpose '$1' (build, run, python, ruby, test, check)" >&2; exit 2 ;;
     esac
