@@ -187,6 +187,9 @@ class PlainTest < Minitest::Test
   def test_a_buffer_is_used_again
     buffer = String.new
     [["x" * 100_000], { a: 1 }, [], ["é"]].each { |value| assert_equal JSON.generate(value), Segmo::Plain.write(value, buffer) }
+    buffer.replace(kept = "y" * 1000)
+    assert_equal "[1]", Segmo::Plain.write([1], buffer)
+    assert_equal "y" * 1000, kept
   end
 end
 

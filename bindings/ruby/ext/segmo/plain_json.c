@@ -237,8 +237,8 @@ static VALUE plain_write(VALUE self, VALUE value, VALUE out)
 
     (void)self;
     StringValue(out);
+    rb_str_modify(out); /* it may share its bytes with another string */
     rb_str_set_len(out, 0);
-    rb_str_modify(out);
     rb_enc_associate_index(out, rb_utf8_encindex());
     w.at = RSTRING_PTR(out);
     w.end = w.at + rb_str_capacity(out);
