@@ -151,14 +151,15 @@ module Segmo
       take(message, source)
     end
 
-    # Sends what waits and returns when every message accepted before has its outcome.
+    # Sends what waits and returns when every message accepted before has its outcome, and callbacks have heard of it.
     # @param timeout [Numeric, nil] seconds; nil: as long as it takes
     # @return [true]
     # @raise [Error::Timeout] something is still pending; it stays in the spool
     def flush(timeout: nil)
       enter
-      Call.in_slices(timeout, :segmo_client_flush, @handle.pointer)
-      true
+      settle(timeout)
+    ensure
+      @courier&.drain
     end
 
     # Flushes, hands over the last reports and stops. What is still pending stays on disk, and the next client on the
@@ -309,9 +310,15 @@ module Segmo
       true
     end
 
+    def settle(seconds)
+      Call.in_slices(seconds, :segmo_client_flush, @handle.pointer)
+      true
+    end
+
     def settled_within?(seconds)
       deadline = Call.now + seconds
-      flush(timeout: seconds)
+      enter
+      settle(seconds)
     rescue Error::Timeout
       false
     ensure
