@@ -115,9 +115,9 @@ class AnalyticsSendingTest < AnalyticsDelivery
 
   def test_calls_from_many_threads
     messages = sent do |made|
-      Array.new(8) { |t| Thread.new { 200.times { |i| made.track(user_id: "u#{t}", event: "E", message_id: "#{t}-#{i}") } } }.each(&:join)
+      Array.new(8) { |t| Thread.new { 100.times { |i| made.track(user_id: "u#{t}", event: "E", message_id: "#{t}-#{i}") } } }.each(&:join)
     end
-    assert_equal 1600, messages.map { |message| message["messageId"] }.uniq.size
+    assert_equal 800, messages.map { |message| message["messageId"] }.uniq.size
   end
 
   def test_an_address_as_host
@@ -298,7 +298,7 @@ class AnalyticsErrorsTest < AnalyticsDelivery
     3.times { made.track(user_id: "u", event: "E") }
     assert_nil made.flush
     assert_equal [[401, "who?"]], heard
-    made.close
+    made.close(timeout: 0)
     sandbox.script
     open_analytics.flush
     assert_equal 3, sandbox.stats["unique"]
@@ -490,7 +490,7 @@ class AnalyticsProgramTest < AnalyticsDelivery
 
   def test_a_type_that_is_none
     said, code = send_by_program("--type=dance", "--userId=u")
-    assert_equal 2, code
+    assert_equal 1, code
     assert_includes said, "dance"
   end
 
