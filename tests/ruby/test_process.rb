@@ -10,7 +10,7 @@ class WaitingTest < SegmoTest
     client = open_client
     client.track(user_id: "u1", event: "E")
     idle = best_of(4) { count_for(0.15) }
-    waiting = Thread.new { client.flush(timeout: 4) rescue nil }
+    waiting = Thread.new { client.flush(timeout: 4) }
     sleep 0.05
     while_waiting = best_of(4) { count_for(0.15) }
     assert waiting.alive?, "flush did not wait"
@@ -56,8 +56,8 @@ class WaitingTest < SegmoTest
     sandbox.script({ latency_ms: 60_000 })
     client = open_client
     client.track(user_id: "u1", event: "E")
-    assert_raises(Timeout::Error) { Timeout.timeout(0.3) { client.flush } }
-    waiting = Thread.new { client.flush }
+    assert_raises(Timeout::Error) { Timeout.timeout(0.3) { client.flush(timeout: 60) } }
+    waiting = Thread.new { client.flush(timeout: Float::INFINITY) }
     sleep 0.1
     assert waiting.kill.join(PATIENCE_S)
   end
@@ -93,6 +93,14 @@ class EndingTest < SegmoTest
     _, status = run_ruby('Segmo::Client.new.track(user_id: "u1", event: "E")')
     assert status.success?
     assert_equal 1, sandbox.stats["unique"]
+  end
+
+  def test_a_client_that_nothing_refers_to_any_more_still_delivers
+    said, status = run_ruby(<<~RUBY)
+      10.times { Segmo::Client.new.track(user_id: "u1", event: "E"); GC.start }
+    RUBY
+    assert status.success?, said
+    assert_equal 10, sandbox.stats["unique"]
   end
 
   def test_exit_bang

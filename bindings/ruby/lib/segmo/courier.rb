@@ -23,6 +23,8 @@ module Segmo
 
     # Also in a forked child, where threads are not.
     def start
+      return if @thread&.alive?
+
       @stopping = false
       @empty_count = 0
       @thread = Thread.new { run }

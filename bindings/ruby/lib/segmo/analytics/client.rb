@@ -96,17 +96,17 @@ module Segmo
       # then stays on disk.
       # @return [nil]
       def flush
-        return unless @delivery
+        return if @delivery.nil? || @delivery.closed?
 
         moved_at = Call.now
         moved = nil
-        begin
-          @delivery.flush(timeout: SLICE_S)
-        rescue Error::Timeout
+        until @delivery.flush(timeout: SLICE_S)
           counts = @delivery.stats["destinations"].values
           moved_at = Call.now unless moved == (moved = counts.sum { |count| count.values_at("delivered", "dead", "skipped").sum })
-          retry unless given_up?(counts, moved_at)
+          next unless given_up?(counts, moved_at)
+
           logger.warn("flush: messages are pending; they stay in the spool directory and are sent later")
+          break
         end
         nil
       end
@@ -167,6 +167,9 @@ module Segmo
         overflow
       rescue Error::TooLarge
         refuse("Message Exceeded Maximum Allowed Size")
+      rescue Error::Timeout => e # accepted: the disk alone has not confirmed it yet
+        logger.warn(e.message)
+        true
       rescue Error => e
         refuse(e.message)
       end

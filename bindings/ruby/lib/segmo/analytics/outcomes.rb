@@ -17,6 +17,7 @@ module Segmo
         when :attempt then @failed[report["destination"]] = report unless report["outcome"] == "delivered"
         when :dead then dead(report)
         when :paused then tell(report)
+        else Logging.logger.error("#{report.kind}: #{report.to_h.values.join(" ")}") if report.error?
         end
       end
 
