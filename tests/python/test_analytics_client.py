@@ -8,10 +8,9 @@ import subprocess
 import threading
 
 import pytest
-from conftest import PACKAGE
 from harness import ENVIRONMENT, wait_until
 from receiver import Receiver
-from test_analytics_peer import INSTALL, PEER
+from test_analytics_peer import INSTALL, PACKAGE, PEER
 
 import segmo
 from segmo.analytics.client import Client, _proxy_for, require, stringify_id

@@ -9,13 +9,13 @@ import threading
 import unittest.mock
 
 import pytest
-from conftest import PACKAGE, ROOT
-from harness import ENVIRONMENT
+from harness import ENVIRONMENT, ROOT
 
 import segmo
 import segmo.analytics
 from segmo.testing import Events, FakeClient, partial, recording
 
+PACKAGE = ROOT / "build/python/lib"
 STREAMS = {"app_name": "Shop", "events": [{
     "event_name": "Email Opened", "event_code": "MOE_EMAIL_OPEN", "event_uuid": "e-1", "event_time": 1767322445,
     "event_type": "CAMPAIGN_EVENT", "event_source": "MOENGAGE", "uid": "u-1",
