@@ -255,13 +255,13 @@ def test_on_error_gets_the_error_and_the_messages(make, receive):
         assert str(error) == "[Segment] invalid_request: malformed JSON (422)"
 
 
-def test_an_answer_that_is_no_json_has_the_code_unknown_or_the_reason(make, receive):
+def test_an_answer_that_is_no_json_has_the_code_unknown(make, receive):
     heard = Heard()
     client = make("WK1", receive(always(422, b"Nope")).url, on_error=heard)
     client.track("u-1", "Lamp Lit")
     client.flush()
     client.join()
-    assert str(heard[0][0]) == "[Segment] http_422: Nope (422)"
+    assert str(heard[0][0]) == "[Segment] unknown: Nope (422)"
 
 
 def test_one_bad_message_costs_no_other(make, receive):
@@ -532,6 +532,39 @@ if child:
     assert (done.returncode, done.stderr) == (0, "")
     stats = sandbox.stats("segment")
     assert (stats["unique"], stats["duplicates"]) == (201, 0)
+
+
+def test_a_child_forked_in_the_midst_of_calls_does_not_hang(run_python, sandbox):
+    done = run_python("""
+import os, threading
+from segmo.analytics import Client
+url = os.environ["SEGMO_SEGMENT_HOST"]
+clients = [Client("WK1", url, max_queue_size=5000), Client("WK1", url, sync_mode=True), Client("WK1", url, send=False)]
+done = threading.Event()
+
+def work(client):
+    while not done.is_set():
+        client.track("u-1", "Lamp Lit")
+
+threads = [threading.Thread(target=work, args=(client,)) for client in clients]
+for thread in threads:
+    thread.start()
+for _ in range(20):
+    child = os.fork()
+    if not child:
+        for client in clients:
+            for _ in range(5):
+                assert client.track("u-2", "Child")[0]
+            client.shutdown()
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+done.set()
+for thread in threads:
+    thread.join()
+""")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert sandbox.stats("segment")["duplicates"] == 0
+    assert sandbox.stats("segment")["unique"] > 200
 
 
 def test_a_client_that_is_dropped_still_sends(run_python, sandbox):

@@ -9,6 +9,7 @@ import re
 import threading
 import time
 import urllib.parse
+import weakref
 from datetime import datetime, timezone
 from typing import Any, Dict, List, Mapping, Optional, Set, Tuple
 from uuid import uuid4
@@ -32,6 +33,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _to_json = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":"), default=iso).encode
 #: Clients that an application dropped without shutdown() go on sending, as they did.
 _open_spools: Set[Spool] = set()
+_clients: "weakref.WeakSet[Client]" = weakref.WeakSet()
 
 
 class Client:
@@ -105,6 +107,7 @@ class Client:
         self._room = 0
         self._spool: Optional[Spool] = None
         self._listener = Listener(None if sync_mode else on_error)
+        _clients.add(self)
         _log_to(self.log, debug, log_handler)
         self._judge = None if send else Judge(**self._options())
         if send:
@@ -426,3 +429,12 @@ def _log_to(log: logging.Logger, debug: bool, handler: Optional[logging.Handler]
         handler = handler or _debug_handler()
     if handler:
         log.addHandler(handler)
+
+
+def _renew_locks() -> None:
+    """In a forked child: another thread of the parent may have held them."""
+    for client in list(_clients):
+        client._lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_renew_locks)
