@@ -365,11 +365,10 @@ def _complete(message: Dict[str, Any]) -> Dict[str, Any]:
     require("context", message["context"], dict)
     message["timestamp"] = guess_timezone(timestamp).isoformat(timespec="milliseconds")
     message["messageId"] = stringify_id(uuid4() if message_id is None else message_id)
-    message["context"] = dict(message["context"])
-    message["context"].setdefault("library", LIBRARY)
     message["userId"] = stringify_id(message.get("userId"))
     message["anonymousId"] = stringify_id(message.get("anonymousId"))
     cleaned: Dict[str, Any] = clean(message)
+    cleaned["context"].setdefault("library", dict(LIBRARY))
     return cleaned
 
 
