@@ -392,6 +392,15 @@ def test_sync_mode_does_not_wait_for_a_service_that_refuses_the_key(make, receiv
         assert (raised.value.status, raised.value.code) == (401, code)
 
 
+def test_sync_mode_works_again_when_the_service_does(make, receive):
+    receiver = receive(lambda request, number: (401 if number == 1 else 200, {}, b"{}"))
+    client = make("WK1", receiver.url, sync_mode=True)
+    with pytest.raises(APIError):
+        client.track("u-1", "Lamp Lit")
+    client.shutdown()
+    assert client.track("u-1", "Lamp Lit")[0] is True
+
+
 def test_sync_mode_from_many_threads(make, sandbox):
     client = make("WK1", sandbox.url, sync_mode=True)
     threads = [threading.Thread(target=client.track, args=(f"u-{number}", "Lamp Lit")) for number in range(8)]

@@ -311,6 +311,7 @@ class Client:
     def _open(self) -> Spool:
         with self._lock:
             if not self._spool:
+                self._listener.paused = None
                 self._spool = _open_spool(self._listener, self._options())
                 _open_spools.add(self._spool)
             return self._spool
