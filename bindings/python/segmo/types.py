@@ -82,6 +82,8 @@ class DestinationStats(TypedDict):
     state: str
     """ "open" or "paused" """
     paused_for: Optional[str]
+    last_failure: Optional[Dict[str, Any]]
+    """ {"reason", "status": 0 without an answer, "at": ISO 8601} of the last request that failed """
 
 
 class Stats(TypedDict):

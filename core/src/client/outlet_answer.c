@@ -300,10 +300,12 @@ void segmo__outlet_answer(segmo__flight *flight, const segmo__rules *rules,
     outlet->shop->in_flight--;
     segmo__buf_init(&code, 4096);
     segmo__buf_init(&words, 4096);
-    if (verdict == SEGMO__VERDICT_DELIVERED)
+    if (verdict == SEGMO__VERDICT_DELIVERED) {
         flight_arrived(outlet, flight, rules);
-    else
+    } else {
+        segmo__tally_fail(outlet->tally, reason, answer->status, segmo__clock_wall_ms());
         answer_words(answer, &code, &words);
+    }
     if (rules->limits.report_attempts && source)
         report_attempt(outlet, source, flight, answer, reason, segmo__buf_slice(&code),
                        segmo__buf_slice(&words));
