@@ -374,7 +374,12 @@ def _complete(message: Dict[str, Any]) -> Dict[str, Any]:
 
 
 def _wire_text(message: Dict[str, Any]) -> bytes:
-    text = _to_json(message)
+    """By the package's encoder; what that has no form for (keys that are no text, half a surrogate pair) by json's,
+    whose exceptions the other library raises."""
+    try:
+        return _core.encode(message, iso)
+    except Exception:
+        text = _to_json(message)
     try:
         return text.encode()
     except UnicodeEncodeError:
