@@ -47,7 +47,7 @@ def free_port():
 def environment(prefix, home):
     kept = {name: value for name, value in os.environ.items() if not name.startswith("SEGMO_")}
     return {**kept, "HOME": str(home), "PATH": f"{prefix}/bin:{os.environ['PATH']}",
-            "LD_LIBRARY_PATH": f"{prefix}/lib", "PKG_CONFIG_PATH": f"{prefix}/lib/pkgconfig"}
+            "LD_LIBRARY_PATH": f"{prefix}/lib", "PYTHONPATH": str(ROOT / "build/python/lib"), "PKG_CONFIG_PATH": f"{prefix}/lib/pkgconfig"}
 
 
 def script_of(page, directory):
