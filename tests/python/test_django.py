@@ -53,12 +53,12 @@ def order_of(message):
 def test_messages_know_the_request_and_its_user(start, sandbox, kind, app):
     server = start(kind, app)
     session = cookies(server.post("/sign-in", Cookie="ajs_anonymous_id=a-1"))
-    for number, path in enumerate(["/visit", "/visit-async", "/stream"][:2 if app == "asgi" else 3]):
+    for number, path in enumerate(["/visit", "/visit-async", "/stream"]):
         answer = server.get(f"{path}?q={number}", Cookie=session, X_Forwarded_For="203.0.113.7", User_Agent="Lynx",
                             Accept_Language="de")
         assert answer.text == "hello", server.log()
     server.get("/visit-async", User_Agent="nobody", Cookie="ajs_anonymous_id=a-2")
-    identified, *visits, nobody = sorted(arrived(sandbox, 5 if app == "wsgi" else 4), key=order_of)
+    identified, *visits, nobody = sorted(arrived(sandbox, 5), key=order_of)
     assert (identified["type"], identified["userId"], identified["anonymousId"]) == ("identify", "7", "a-1")
     for number, visit in enumerate(visits):
         assert (visit["userId"], visit["context"]["ip"], visit["context"]["userAgent"]) == ("7", "203.0.113.7", "Lynx")
