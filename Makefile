@@ -77,8 +77,8 @@ all: ## build the library and the segmo program into build/release
 	@$(MAKE) products
 
 run: ## build, then carry 10,000 events through a sandbox of Segment and MoEngage and sum up
-	$(PACKAGES) build run
-	@$(MAKE) products
+	$(PACKAGES) build run python
+	@$(MAKE) products python-package
 	@$(PYTHON) tests/run/run.py
 
 test: ## everything a change must pass: unit tests with their vectors, integration (under 10 minutes)

@@ -206,6 +206,13 @@ def test_on_error_hears_of_dead_letters(options, sandbox, caplog):
     assert not any("swordfish" in record.getMessage() for record in lines)
 
 
+def test_nothing_is_printed_where_no_logging_is_configured(run_python, sandbox):
+    sandbox.script({"status": 400})
+    done = run_python("import segmo\nwith segmo.Client() as client: client.track('u-1', 'Lamp Lit')")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert sandbox.stats("segment")["statuses"] == {"400": 1}
+
+
 def test_an_exception_in_a_callback_stops_nothing(options, sandbox, caplog):
     def fail(report):
         raise RuntimeError("not today")
