@@ -57,9 +57,10 @@ def _has_session(request: Any) -> bool:
 
 
 def _streamed(visit: Visit, response: Any) -> Any:
-    if response.streaming:
-        through = carrying_through_async if getattr(response, "is_async", False) else carrying_through
-        response.streaming_content = through(visit, response.streaming_content)
+    if response.streaming and getattr(response, "is_async", False):
+        response.streaming_content = carrying_through_async(visit, response.streaming_content)
+    elif response.streaming:
+        response.streaming_content = carrying_through(visit, response.streaming_content)
     return response
 
 
