@@ -110,7 +110,7 @@ def test_each_refusal_has_its_class(client):
 
 
 def test_a_full_spool_says_so_and_keeps_what_it_has(options):
-    with segmo.Client(**{**options, "delivery_enabled": False}, spool_max_bytes="1MiB") as client:
+    with segmo.Client(**{**options, "delivery_enabled": False}, spool_max_bytes="1MiB", close_timeout_ms=0) as client:
         with pytest.raises(segmo.FullError) as refused:
             for _ in range(100):
                 client.track("u-1", "Lamp Lit", {"x": "y" * 30000})
