@@ -1,10 +1,12 @@
 """segmo.django in real servers, its commands, and what is refused at the start."""
 import json
+import shutil
 import subprocess
 import sys
 
 import pytest
-from conftest import ROOT
+from conftest import PACKAGE, ROOT
+from harness import ENVIRONMENT
 from servers import Server, cookies, module
 from test_web import bearer, event, payload
 
@@ -13,23 +15,25 @@ import segmo
 APPS = ROOT / "tests/python/apps"
 
 
-@pytest.fixture(autouse=True)
-def installed():
+@pytest.fixture(scope="module", autouse=True)
+def database(tmp_path_factory):
+    """An empty database, made once and copied for each test."""
     module("django")
+    path = tmp_path_factory.mktemp("database") / "site.sqlite3"
+    manage({**ENVIRONMENT, "PYTHONPATH": str(PACKAGE), "DATABASE": str(path)}, "migrate", "-v", "0")
+    return path
 
 
 @pytest.fixture
-def site(environment, tmp_path):
-    """The environment of the site, with a database."""
-    environment = {**environment, "DATABASE": str(tmp_path / "site.sqlite3"), "PYTHONDONTWRITEBYTECODE": "1",
-                   "SEGMO_DELIVERY_FLUSH_INTERVAL_MS": "10"}
-    manage(environment, "migrate", "-v", "0")
-    return environment
+def site(environment, database, tmp_path):
+    """The environment of the site."""
+    own = shutil.copy(database, tmp_path / "site.sqlite3")
+    return {**environment, "DATABASE": str(own), "SEGMO_DELIVERY_FLUSH_INTERVAL_MS": "10"}
 
 
 def manage(environment, *arguments):
-    done = subprocess.run([sys.executable, "django_site.py", *arguments], cwd=APPS, env=environment, text=True,
-                          capture_output=True, timeout=60)
+    done = subprocess.run([sys.executable, "django_site.py", *arguments], cwd=APPS, text=True, capture_output=True,
+                          timeout=60, env={**environment, "PYTHONDONTWRITEBYTECODE": "1"})
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
