@@ -7,6 +7,7 @@ ifeq ($(origin CC),default)
 CC      := gcc
 endif
 PYTHON  ?= /usr/bin/python3
+RUBY    ?= /usr/bin/ruby
 JOBS    ?= $(shell nproc 2>/dev/null || echo 2)
 PREFIX  ?= /usr/local
 LIBDIR  ?= $(PREFIX)/lib
@@ -65,27 +66,27 @@ BENCH_BIN   := $(BENCH_SRC:tests/%.c=$(B)/%)
 # ---- what you call ---------------------------------------------------------------------------
 
 .DEFAULT_GOAL := help
-.PHONY: help packages all run test unit vectors integration check lint format generated \
-        check-generated abi abi-record bench wheel install uninstall clean
+.PHONY: help packages all run test unit vectors integration ruby check lint format generated \
+        check-generated abi abi-record bench wheel gem install uninstall clean
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1@\2/p' Makefile | expand -t 1 | awk -F@ '{printf "%-24s%s\n", $$1, $$2}'
 
 packages: ## install the Debian packages that building, running and testing need
-	$(PACKAGES) build run python test
+	$(PACKAGES) build run python ruby test
 
 all: ## build the library and the segmo program into build/release
 	@$(MAKE) products
 
 run: ## build, then carry 10,000 events through a sandbox of Segment and MoEngage and sum up
-	$(PACKAGES) build run python
-	@$(MAKE) products python-package
-	@$(PYTHON) tests/run/run.py
+	$(PACKAGES) build run python ruby
+	@$(MAKE) products python-package ruby-products
+	@RUBY=$(RUBY) $(PYTHON) tests/run/run.py
 
 test: ## everything a change must pass: unit tests with their vectors, integration (under 10 minutes)
-	$(PACKAGES) build run python test
-	@$(MAKE) products host-programs python-package
+	$(PACKAGES) build run python ruby test
+	@$(MAKE) products host-programs python-package ruby-products
 	@$(MAKE) CONFIG=test test-programs
-	$(SUITE) unit:test pytest:release
+	$(SUITE) unit:test pytest:release ruby:release
 
 unit: ## the unit tests alone (CONFIG=asan or tsan: with a sanitizer)
 	$(PACKAGES) build test
@@ -101,6 +102,11 @@ integration: ## the tests of the built program and library alone
 	$(PACKAGES) build python test
 	@$(MAKE) products host-programs python-package
 	$(SUITE) pytest:$(CONFIG)
+
+ruby: ## the Ruby gem's tests alone
+	$(PACKAGES) build run ruby test
+	@$(MAKE) products ruby-products
+	$(SUITE) ruby:$(CONFIG)
 
 check: ## the suite under sanitizers and valgrind, lint, generated files, ABI (long)
 	$(PACKAGES) build run python test check
@@ -137,13 +143,17 @@ abi-record: ## record the binary interface of a release
 	@tests/abi/abi.sh record $(B)/libsegmo.so.1
 
 bench: ## the figures, as ratios taken in one run
-	$(PACKAGES) build run python
-	@$(MAKE) products bench-programs python-package
+	$(PACKAGES) build run python ruby
+	@$(MAKE) products bench-programs python-package ruby-products
 	@$(PYTHON) tests/bench/bench.py
 
 wheel: ## the Python package with the library inside, as build/wheel/segmo-*.whl
 	$(PACKAGES) build python
 	@$(PYTHON) -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir build/wheel .
+
+gem: ## build the Ruby gem, and one with the library inside, into build/gem
+	$(PACKAGES) build ruby
+	@$(MAKE) gems
 
 install: ## install into $(DESTDIR)$(PREFIX)
 	@$(MAKE) products
@@ -163,14 +173,15 @@ uninstall: ## take back what install put there
 	    $(DESTDIR)$(LIBDIR)/libsegmo.so $(DESTDIR)$(LIBDIR)/pkgconfig/segmo.pc
 
 clean: ## remove everything that was built
-	rm -rf build
+	rm -rf build bindings/ruby/libsegmo bindings/ruby/LICENSE bindings/ruby/lib/segmo/libsegmo.so.1 \
+	    bindings/ruby/lib/segmo/[0-9]*
 
 # ---- how it is built -------------------------------------------------------------------------
 
 TEST_CONFIG := $(if $(filter release,$(CONFIG)),test,$(CONFIG))
 
 .PHONY: products test-programs host-programs bench-programs static-library print-libs \
-        python-package always
+        python-package ruby-products gems always
 products: $(B)/libsegmo.so.1 $(B)/libsegmo.a $(if $(PROGRAM_SRC),$(B)/segmo)
 test-programs: $(UNIT_BIN)
 bench-programs: $(BENCH_BIN)
@@ -216,6 +227,23 @@ $(B)/integration/%: $(B)/tests/integration/%.o $(B)/libsegmo.a
 $(B)/bench/%: $(B)/tests/bench/%.o $(B)/tests/bench/bench.o $(B)/libsegmo.a
 	@mkdir -p $(@D)
 	$(call say,ld,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+# The gem in place, for tests and development: it loads the library of this build.
+ruby-products: products $(B)/ruby/Makefile
+	@$(MAKE) -C $(B)/ruby $(if $(V),,>/dev/null)
+	@install -D $(B)/ruby/plain_json.so \
+	    bindings/ruby/lib/segmo/$$($(RUBY) -e 'print RbConfig::CONFIG["ruby_version"]')/plain_json.so
+
+$(B)/ruby/Makefile: bindings/ruby/ext/segmo/extconf.rb
+	@mkdir -p $(@D)
+	$(call say,ruby,$@)cd $(@D) && SEGMO_LIB=$(CURDIR)/$(B)/libsegmo.so.1 $(RUBY) $(CURDIR)/$< >/dev/null
+
+gems: ruby-products
+	@rm -rf build/gem && mkdir -p build/gem
+	cd bindings/ruby && gem build --quiet segmo.gemspec -o $(CURDIR)/build/gem/segmo-$(VERSION).gem
+	cp -rL bindings/ruby build/gem/platform
+	cd build/gem/platform && SEGMO_PLATFORM_GEM=1 gem build --quiet segmo.gemspec \
+	    -o ../segmo-$(VERSION)-$$($(RUBY) -e 'print Gem::Platform.local').gem
 
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -1,4 +1,7 @@
-"""Sends the messages of an NDJSON file through the Python package; prints its counters. Options: SEGMO_... variables."""
+"""Sends the messages of an NDJSON file through the Python package and prints the client's counters.
+
+    send.py FILE NAME=VALUE ...     options by their dotted names
+"""
 import json
 import sys
 
@@ -26,7 +29,9 @@ def send(client, message):
 
 
 def main():
-    with segmo.Client() as client, open(sys.argv[1], encoding="utf-8") as lines:
+    options = dict(option.split("=", 1) for option in sys.argv[2:])
+    keywords = {name.replace(".", "_"): value for name, value in options.items()}
+    with segmo.Client(**keywords) as client, open(sys.argv[1], encoding="utf-8") as lines:
         for line in lines:
             send(client, json.loads(line))
         if not client.flush(120):

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the Debian packages that are missing for the purposes named: build, python, run, test, check.
+# Installs the Debian packages that are missing for the purposes named: build, run, python, ruby, test, check.
 # Silent when nothing is missing. Without root it prints the command to run and fails.
 set -eu
 
@@ -9,12 +9,15 @@ packages_for() {
                 zlib1g-dev libmicrohttpd-dev ;;
     python) echo python3-dev python3-cffi python3-setuptools python3-wheel python3-pip python3-venv ;;
     run)   echo python3 ca-certificates ;;
+    ruby)  echo ruby ruby-dev ruby-ffi bundler ;;
     test)  echo python3 python3-pytest libcmocka-dev curl openssl procps util-linux \
                 python3-attr python3-numpy python3-pydantic python3-prometheus-client python3-django \
                 python3-flask python3-fastapi python3-celery python3-redis redis-server gunicorn \
-                python3-uvicorn python3-hypercorn uwsgi-core uwsgi-plugin-python3 ;;
+                python3-uvicorn python3-hypercorn uwsgi-core uwsgi-plugin-python3 \
+                ruby-minitest ruby-rspec ruby-oj ruby-railties ruby-activerecord ruby-activejob ruby-sqlite3 \
+                puma ruby-sidekiq ;;
     check) echo g++ clang clang-format valgrind abigail-tools python3-mypy ;;
-    *)     echo "packages.sh: unknown purpose '$1' (build, python, run, test, check)" >&2; exit 2 ;;
+    *)     echo "packages.sh: unknown purpose '$1' (build, run, python, ruby, test, check)" >&2; exit 2 ;;
     esac
 }
 

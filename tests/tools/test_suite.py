@@ -35,6 +35,23 @@ def test_a_program_that_does_not_do_what_it_planned_is_a_failure(output, code):
     assert counted(output, code)[1] == 1
 
 
+def counted_ruby(output, code=0):
+    count = suite.count_minitest(suite.Ran(code, output))
+    return count.passed, count.failed, count.skipped
+
+
+def test_minitests_summary_is_read():
+    assert counted_ruby("9 runs, 20 assertions, 1 failures, 2 errors, 3 skips\n", 1) == (3, 3, 3)
+
+
+@pytest.mark.parametrize("output, code", [
+    ("9 runs, 20 assertions, 0 failures, 0 errors, 0 skips\n", 134),  # died at exit
+    ("0 runs, 0 assertions, 0 failures, 0 errors, 0 skips\n", 0),     # found no test
+    ("", 0), ("", 1)])                                                # never began
+def test_a_ruby_program_without_a_good_end_is_a_failure(output, code):
+    assert counted_ruby(output, code)[1] == 1
+
+
 def test_a_hanging_program_is_stopped_with_everything_it_started():
     ran = suite.run(["sh", "-c", "sleep 60 & echo $!; wait"], 0.3)
     assert ran.code == 124 and "ran longer" in ran.output

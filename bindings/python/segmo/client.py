@@ -2,6 +2,7 @@
 import atexit
 import os
 import sys
+import threading
 import time
 import weakref
 from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Set, Union, cast
@@ -64,6 +65,7 @@ class Client(Calls):
         self._wants_thread = report_thread
         self._thread: Optional[_reports.Thread] = None
         self._loop: "Optional[asyncio.AbstractEventLoop]" = None
+        self._beginning = threading.Lock()
         self._begun = False
         self._closed = False
         _opened.add(self)
@@ -154,8 +156,9 @@ class Client(Calls):
         return True
 
     def _stop(self) -> bool:
-        self._closed = True
-        _begun.discard(self)
+        with self._beginning:
+            self._closed = True
+            _begun.discard(self)
         done = True
         try:
             call(lib.segmo_client_close, self._client, 0)
@@ -251,14 +254,18 @@ class Client(Calls):
 
     def _begin(self) -> None:
         """With the first message, in each process: what needs a thread or knows how the process ends."""
-        self._begun = True
-        _begun.add(self)
-        if self._wants_thread:
-            self._thread = _reports.start_thread(self._client, self._listener)
-        _close_with_multiprocessing()
+        with self._beginning:
+            if self._begun or self._closed:
+                return
+            _begun.add(self)
+            if self._wants_thread:
+                self._thread = _reports.start_thread(self._client, self._listener)
+            _close_with_multiprocessing()
+            self._begun = True
 
     def _forked(self) -> None:
-        """In the child: the thread is the parent's, and so is its loop."""
+        """In the child: the thread is the parent's, and so is its loop, and whoever held the lock."""
+        self._beginning = threading.Lock()
         self._begun = False
         self._thread = None
         self._loop = None

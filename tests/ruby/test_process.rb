@@ -1,0 +1,220 @@
+# frozen_string_literal: true
+
+# How processes end, fork and wait, with the gem inside. Each program is a real one.
+require_relative "helper"
+
+class WaitingTest < SegmoTest
+  # `make bench` says how much of their speed they keep; a call that held the lock would leave nothing.
+  def test_other_threads_run_while_flush_waits
+    sandbox.script({ latency_ms: 20_000 })
+    client = open_client
+    client.track(user_id: "u1", event: "E")
+    idle = best_of(4) { count_for(0.15) }
+    waiting = Thread.new { client.flush(timeout: 4) }
+    sleep 0.05
+    while_waiting = best_of(4) { count_for(0.15) }
+    assert waiting.alive?, "flush did not wait"
+    assert_operator while_waiting, :>=, idle * 0.2
+    waiting.kill
+  end
+
+  # The best of several is what the machine can do; whatever else runs on it only takes away.
+  def best_of(times, &count)
+    Array.new(times, &count).max
+  end
+
+  def count_for(seconds)
+    deadline = Process.clock_gettime(Process::CLOCK_MONOTONIC) + seconds
+    count = 0
+    count += 1 while Process.clock_gettime(Process::CLOCK_MONOTONIC) < deadline
+    count
+  end
+
+  %w[flush poll close].each do |call|
+    define_method("test_ctrl_c_ends_a_waiting_#{call}") do
+      sandbox.script({ latency_ms: 60_000 })
+      code = <<~RUBY
+        client = Segmo::Client.new(close_timeout_ms: 100)
+        client.track(user_id: "u1", event: "E") unless #{call == "poll"}
+        puts "waiting"
+        begin
+          client.#{call}(timeout: 60)
+        rescue Interrupt
+          puts "interrupted"
+        end
+      RUBY
+      IO.popen(environment, [RbConfig.ruby, "-I", GEM_LIB, "-rsegmo", "-e", "$stdout.sync = true\n#{code}"]) do |program|
+        assert_equal "waiting\n", program.gets
+        sleep 0.2
+        Process.kill("INT", program.pid)
+        Timeout.timeout(PATIENCE_S) { assert_equal "interrupted\n", program.gets }
+      end
+    end
+  end
+
+  def test_timeout_and_kill_end_a_waiting_flush
+    sandbox.script({ latency_ms: 60_000 })
+    client = open_client
+    client.track(user_id: "u1", event: "E")
+    assert_raises(Timeout::Error) { Timeout.timeout(0.3) { client.flush(timeout: 60) } }
+    waiting = Thread.new { client.flush(timeout: Float::INFINITY) }
+    sleep 0.1
+    assert waiting.kill.join(PATIENCE_S)
+  end
+end
+
+# What was accepted arrives, however the process ends: now, or by the next client on the directory.
+class EndingTest < SegmoTest
+  COUNT = 10_000
+
+  def assert_all_arrive(ending, code: "", succeeds: nil, signal: nil)
+    said, status = run_ruby(<<~RUBY)
+      client = Segmo::Client.new
+      #{COUNT}.times { |i| client.track(user_id: "u\#{i % 7}", event: "E", message_id: "m\#{i}") }
+      #{code}
+      #{ending}
+    RUBY
+    assert_equal succeeds, status.success?, said unless succeeds.nil?
+    assert_equal signal, status.termsig, said if signal
+    next_client = open_client
+    wait_until("all have arrived") { sandbox.stats["unique"] == COUNT }
+    next_client.flush(timeout: PATIENCE_S)
+    stats = sandbox.stats
+    assert_equal COUNT, stats["unique"]
+    assert_equal 0, stats["order_violations"]
+  end
+
+  def test_exit_without_flush
+    assert_all_arrive("", succeeds: true)
+    assert_equal 0, sandbox.stats["duplicates"]
+  end
+
+  def test_an_exit_without_flush_delivers_by_itself
+    _, status = run_ruby('Segmo::Client.new.track(user_id: "u1", event: "E")')
+    assert status.success?
+    assert_equal 1, sandbox.stats["unique"]
+  end
+
+  def test_a_client_that_nothing_refers_to_any_more_still_delivers
+    said, status = run_ruby(<<~RUBY)
+      10.times { Segmo::Client.new.track(user_id: "u1", event: "E"); GC.start }
+    RUBY
+    assert status.success?, said
+    assert_equal 10, sandbox.stats["unique"]
+  end
+
+  def test_exit_bang
+    assert_all_arrive("exit!(0)", succeeds: true)
+  end
+
+  def test_an_exception
+    assert_all_arrive('raise "boom"', succeeds: false)
+  end
+
+  def test_sigterm
+    assert_all_arrive('Process.kill("TERM", Process.pid); sleep')
+  end
+
+  def test_sigkill
+    assert_all_arrive('Process.kill("KILL", Process.pid); sleep', signal: Signal.list["KILL"])
+  end
+
+  def test_exec
+    assert_all_arrive('exec("true")', succeeds: true)
+  end
+
+  def test_an_outage_does_not_hold_up_the_exit
+    sandbox.script({ status: 503 })
+    said, status = Timeout.timeout(PATIENCE_S) { run_ruby(<<~RUBY) }
+      client = Segmo::Client.new(close_timeout_ms: 300)
+      client.track(user_id: "u1", event: "E")
+    RUBY
+    assert status.success?, said
+    sandbox.script
+    open_client.flush(timeout: PATIENCE_S)
+    assert_equal 1, sandbox.stats["unique"]
+  end
+
+  def test_a_client_opened_while_the_process_ends_is_flushed_too
+    said, status = run_ruby(<<~RUBY)
+      at_exit { Segmo::Client.new.track(user_id: "u1", event: "last words") }
+      Segmo::Client.new.track(user_id: "u1", event: "before")
+    RUBY
+    assert status.success?, said
+    assert_equal 2, sandbox.stats["unique"]
+  end
+end
+
+class ForkTest < SegmoTest
+  def test_a_client_from_before_the_fork_works_in_both
+    said, status = run_ruby(<<~RUBY)
+      client = Segmo::Client.new
+      client.track(user_id: "parent", event: "before")
+      children = 4.times.map do |n|
+        fork { 2000.times { |i| client.track(user_id: "child\#{n}", event: "in child", properties: { i: i }) } }
+      end
+      1999.times { |i| client.track(user_id: "parent", event: "in parent", properties: { i: i }) }
+      children.each { |pid| Process.wait(pid); abort "child failed" unless $?.success? }
+    RUBY
+    assert status.success?, said
+    stats = sandbox.stats
+    assert_equal [10_000, 0, 0], stats.values_at("unique", "duplicates", "order_violations")
+  end
+
+  def test_callbacks_go_on_in_the_child
+    said, status = run_ruby(<<~RUBY)
+      $stdout.sync = true
+      client = Segmo::Client.new(reports_delivered: true, on_report: ->(report) { puts "\#{Process.pid} \#{report.kind}" })
+      pid = fork { client.track(user_id: "u1", event: "E"); client.flush(timeout: 20) }
+      Process.wait(pid)
+      puts pid
+    RUBY
+    assert status.success?, said
+    pid = said.lines.last.strip
+    assert_includes said, "#{pid} delivered\n"
+  end
+
+  def test_a_child_that_never_used_the_client_leaves_no_trace
+    said, status = run_ruby(<<~RUBY)
+      client = Segmo::Client.new(close_timeout_ms: 20_000)
+      spools = -> { Dir[File.join(ENV["SEGMO_SPOOL_DIR"], "*")].sort }
+      client.track(user_id: "u1", event: "E")
+      client.flush
+      before = spools.call
+      Process.wait(fork { client = nil; GC.start })
+      abort "the child failed" unless $?.success?
+      abort "\#{before} \#{spools.call}" unless spools.call == before
+      client.track(user_id: "u1", event: "E2")
+      client.flush
+    RUBY
+    assert status.success?, said
+    assert_equal [2, 0], sandbox.stats.values_at("unique", "duplicates")
+  end
+
+  def test_a_daemon
+    said, status = run_ruby(<<~RUBY)
+      client = Segmo::Client.new
+      5000.times { |i| client.track(user_id: "u1", event: "before", properties: { i: i }) }
+      Process.daemon(true)
+      5000.times { |i| client.track(user_id: "u2", event: "after", properties: { i: i }) }
+      200.times { sleep 0.1 unless File.exist?("stop") }
+    RUBY
+    assert status.success?, said
+    wait_until("daemon and parent have delivered") { sandbox.stats["unique"] == 10_000 }
+    FileUtils.touch(File.join(work, "stop"))
+    assert_equal 0, sandbox.stats["order_violations"]
+  end
+
+  def test_finalizers_in_a_child_free_nothing_shared
+    said, status = run_ruby(<<~RUBY)
+      clients = 5.times.map { Segmo::Client.new }
+      clients.each { |client| client.track(user_id: "u1", event: "E") }
+      pid = fork { clients = nil; 3.times { GC.start } }
+      Process.wait(pid)
+      abort "the child died: \#{$?}" unless $?.success?
+      clients.each { |client| client.track(user_id: "u1", event: "E"); client.close }
+    RUBY
+    assert status.success?, said
+    assert_equal [10, 0], sandbox.stats.values_at("unique", "duplicates")
+  end
+end
