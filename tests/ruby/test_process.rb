@@ -148,11 +148,14 @@ end
 class SignalTest < SegmoTest
   # A handler runs in the middle of what the main thread does, also of an accepting call.
   def test_a_signal_handler_may_track
+    record = File.join(work, "received.ndjson")
+    @sandbox.stop
+    @sandbox = Sandbox.new("--record", record)
     said, status = run_ruby(<<~RUBY)
       client = Segmo::Client.new
       handled = 0
       trap("USR1") { client.track(user_id: "handler", event: "In handler", properties: { n: handled += 1 }) }
-      sender = Process.spawn("for i in $(seq 500); do kill -USR1 \#{Process.pid}; done")
+      sender = Process.spawn("for i in $(seq 60000); do kill -USR1 \#{Process.pid}; done")
       sent = 0
       until Process.wait(sender, Process::WNOHANG)
         client.track(user_id: "main", event: "In main", properties: { n: sent += 1 })
@@ -165,8 +168,8 @@ class SignalTest < SegmoTest
     total, handled = said.lines.map(&:to_i)
     assert_operator handled, :>, 0
     assert_equal [total, 0], sandbox.stats.values_at("unique", "duplicates")
-    events = sandbox.messages.map { |message| [message["event"], message["properties"]["n"]] }
-    assert_equal events.uniq.size, events.size, "a message was taken for another"
+    events = File.foreach(record).map { |line| JSON.parse(line)["message"].values_at("event", "properties") }
+    assert_equal total, events.uniq.size, "a message was taken for another"
   end
 end
 
