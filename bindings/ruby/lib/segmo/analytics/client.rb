@@ -153,11 +153,17 @@ module Segmo
       end
 
       def enqueue(message)
-        message[:messageId] ||= Utils.uid
-        return @test_queue << message && true if @test_queue
+        return record(message) if @test_queue
         return logger.debug("stubbed: a #{message[:type]} call") || true if Transport.stub
 
         @room.take { queued_messages } ? accept(message) : overflow
+      end
+
+      # A message that is sent gets its id by the library.
+      def record(message)
+        message[:messageId] ||= Utils.uid
+        @test_queue << message
+        true
       end
 
       # Segment counts an empty name as a wrong one.
