@@ -46,7 +46,7 @@ class AnalyticsOptionsTest < Minitest::Test
   end
 
   def test_the_constants
-    assert_kind_of String, Segmo::Analytics::VERSION
+    assert_equal "2.5.0", Segmo::Analytics::VERSION
     defaults = Segmo::Analytics::Defaults
     assert_equal ["api.segment.io", "/v1/import", true], [defaults::Request::HOST, defaults::Request::PATH, defaults::Request::SSL]
     assert_equal 32_768, defaults::Message::MAX_BYTES

@@ -283,16 +283,41 @@ class AnalyticsErrorsTest < AnalyticsDelivery
   end
 
   def test_a_value_that_json_has_not
+    given = { deep: [{ nan: Float::NAN, infinity: -Float::INFINITY, decimal: BigDecimal("NaN") }], bytes: "a\xFFb",
+              binary: "\xC3\xA9\xFF".b, latin: "\xE9".dup.force_encoding("ISO-8859-1"), good: 1 }
+    said = logged do
+      made = open_analytics
+      assert_equal true, made.track(user_id: "u", event: "E", properties: given)
+      made.flush
+    end
+    assert_equal({ "deep" => [{ "nan" => nil, "infinity" => nil, "decimal" => nil }], "bytes" => "a\uFFFDb", "binary" => "\u00E9\uFFFD",
+                   "latin" => "\u00E9", "good" => 1 }, sandbox.messages[0]["properties"])
+    assert_includes said, "/properties/deep/0/nan"
+    assert_empty heard
+  end
+
+  def test_an_object_that_json_has_not_is_sent_as_its_text
     made = open_analytics
-    assert_equal false, made.track(user_id: "u", event: "E", properties: { a: { b: Float::NAN } })
-    assert_equal false, made.track(user_id: "u", event: "E", properties: { c: "\xFF" })
-    assert_equal true, made.track(user_id: "u", event: "E")
+    given = { range: 1..2, error: ArgumentError.new("words"), class: Object, deep: [{ complex: Complex(1, 2) }] }
+    assert_equal true, made.track(user_id: "u", event: "E", properties: given)
     made.flush
-    (first, words), (second, others) = heard
-    assert_equal [-1, -1], [first, second]
-    assert_includes words, "/properties/a/b"
-    assert_includes others, "/properties/c"
-    assert_equal 1, sandbox.stats["unique"]
+    assert_equal({ "range" => "1..2", "error" => "words", "class" => "Object", "deep" => [{ "complex" => "1+2i" }] },
+                 sandbox.messages[0]["properties"])
+  end
+
+  def test_of_two_keys_with_one_text_the_later_one_is_sent
+    made = open_analytics
+    made.track(user_id: "u", event: "E", properties: { "a" => 1, a: 2 })
+    made.flush
+    assert_equal({ "a" => 2 }, sandbox.messages[0]["properties"])
+  end
+
+  def test_a_hash_that_holds_itself_is_refused
+    circle = {}
+    circle[:itself] = circle
+    made = open_analytics
+    assert_equal false, made.track(user_id: "u", event: "E", properties: circle)
+    assert_equal [-1], heard.map(&:first)
   end
 
   def test_what_segment_would_not_take

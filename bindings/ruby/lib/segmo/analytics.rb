@@ -11,6 +11,7 @@ require_relative "analytics/transport"
 require_relative "analytics/backoff_policy"
 require_relative "analytics/settings"
 require_relative "analytics/outcomes"
+require_relative "analytics/mending"
 require_relative "analytics/room"
 require_relative "analytics/client"
 
@@ -26,7 +27,8 @@ module Segmo
     extend Forwardable
     include Logging
 
-    VERSION = Segmo::VERSION
+    # Of the interface; the gem's own is Segmo::VERSION.
+    VERSION = "2.5.0"
 
     # @!method track(attrs)
     #   @see Client#track

@@ -168,7 +168,7 @@ module Segmo
 
       # Segment counts an empty name as a wrong one.
       def accept(message)
-        delivery.enqueue(message[:name] == "" ? message.reject { |name, _| name == :name } : message)
+        deliver(message[:name] == "" ? message.reject { |name, _| name == :name } : message)
       rescue Error::Full
         overflow
       rescue Error::TooLarge
@@ -178,6 +178,13 @@ module Segmo
         true
       rescue Error => e
         refuse(e.message)
+      end
+
+      # A value that JSON has not costs no message.
+      def deliver(message)
+        delivery.enqueue(message)
+      rescue Error::Invalid, Error::JSON => e
+        delivery.enqueue(Mending.mend(message)).tap { logger.warn("sent with another value instead: #{e.message}") }
       end
 
       def overflow
