@@ -79,7 +79,7 @@ module Segmo
       end
 
       # Explaining refuses what accepting would refuse, and keeps nothing.
-      def accept(json, source, slots)
+      def accept(json, source, error)
         return super unless Testing.fake?
 
         Call.text(:segmo_client_explain, @handle.pointer, source, json, json.bytesize)
