@@ -83,6 +83,11 @@ class AnalyticsMethodsTest < Minitest::Test
     assert_raises(NoMethodError) { analytics.tracked(user_id: "u") }
   end
 
+  def test_it_can_be_required_alone
+    said, = Open3.capture2e(RbConfig.ruby, "-w", "-I", GEM_LIB, "-r", "segmo/analytics", "-e", "print Segmo::Analytics.new(stub: true).flush.inspect")
+    assert_equal "nil", said
+  end
+
   def test_a_client_alone_does_the_same
     made = Segmo::Analytics::Client.new(write_key: "WK1", test: true)
     assert_equal true, made.track(user_id: "u", event: "E")
@@ -336,7 +341,7 @@ class AnalyticsRefusalsTest < Minitest::Test
       assert_refused second, call, wrong.merge(WHO).merge(timestamp: nil)
       assert_refused third, call, wrong.merge(WHO).merge(timestamp: nil, field => "x")
     end
-    assert_refused "Timestamp must be a Time", :alias, wrong.merge(WHO)
+    assert_refused "Timestamp must be a Time", :alias, wrong.merge(WHO).merge(context: "text")
   end
 
   def test_nothing_is_queued_by_a_call_that_raises

@@ -1,6 +1,11 @@
 # frozen_string_literal: true
 
 require "forwardable"
+
+module Segmo
+  class Analytics; end # first, so that `segmo` has no reason to load this file again
+end
+
 require_relative "../segmo"
 require_relative "analytics/defaults"
 require_relative "analytics/utils"
