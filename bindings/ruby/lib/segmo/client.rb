@@ -149,7 +149,7 @@ module Segmo
     # @return [true]
     def enqueue(message, source: nil)
       enter
-      accept(Convert.json(message), source)
+      accept(Convert.json(Context.complete(message)), source)
     end
 
     # Sends what waits and returns when every message accepted before has its outcome.
