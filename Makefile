@@ -67,12 +67,12 @@ BENCH_BIN   := $(BENCH_SRC:tests/%.c=$(B)/%)
 
 .DEFAULT_GOAL := help
 .PHONY: help packages all run test unit vectors integration ruby check lint format generated \
-        check-generated abi abi-record bench gem install uninstall clean
+        check-generated abi abi-record bench wheel gem install uninstall clean
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1@\2/p' Makefile | expand -t 1 | awk -F@ '{printf "%-24s%s\n", $$1, $$2}'
 
 packages: ## install the Debian packages that building, running and testing need
-	$(PACKAGES) build run test ruby
+	$(PACKAGES) build run python ruby test
 
 all: ## build the library and the segmo program into build/release
 	@$(MAKE) products
@@ -83,8 +83,8 @@ run: ## build, then carry 10,000 events through a sandbox of Segment and MoEngag
 	@$(PYTHON) tests/run/run.py
 
 test: ## everything a change must pass: unit tests with their vectors, integration (under 10 minutes)
-	$(PACKAGES) build run test ruby
-	@$(MAKE) products host-programs ruby-products
+	$(PACKAGES) build run python ruby test
+	@$(MAKE) products host-programs python-package ruby-products
 	@$(MAKE) CONFIG=test test-programs
 	$(SUITE) unit:test pytest:release ruby:release
 
@@ -99,8 +99,8 @@ vectors: ## of the unit tests, those that read case files from tests/vectors
 	$(SUITE) vectors:$(TEST_CONFIG)
 
 integration: ## the tests of the built program and library alone
-	$(PACKAGES) build test
-	@$(MAKE) products host-programs
+	$(PACKAGES) build python test
+	@$(MAKE) products host-programs python-package
 	$(SUITE) pytest:$(CONFIG)
 
 ruby: ## the Ruby gem's tests alone
@@ -109,7 +109,7 @@ ruby: ## the Ruby gem's tests alone
 	$(SUITE) ruby:$(CONFIG)
 
 check: ## the suite under sanitizers and valgrind, lint, generated files, ABI (long)
-	$(PACKAGES) build run test check
+	$(PACKAGES) build run python test check
 	@$(MAKE) products host-programs
 	@$(MAKE) CONFIG=test test-programs
 	@$(MAKE) CONFIG=asan products host-programs test-programs
@@ -117,7 +117,7 @@ check: ## the suite under sanitizers and valgrind, lint, generated files, ABI (l
 	$(SUITE) make:lint make:check-generated make:abi unit:asan pytest:asan \
 	    unit:tsan pytest:tsan valgrind:test
 
-lint: ## layers, banned calls, exported names, header, format
+lint: ## layers, banned calls, exported names, header, format, types of the Python package
 	@$(MAKE) products
 	@$(PYTHON) tests/lint/lint.py
 
@@ -146,6 +146,10 @@ bench: ## the figures, as ratios taken in one run
 	$(PACKAGES) build run
 	@$(MAKE) products bench-programs
 	@$(PYTHON) tests/bench/bench.py
+
+wheel: ## the Python package with the library inside, as build/wheel/segmo-*.whl
+	$(PACKAGES) build python
+	@$(PYTHON) -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir build/wheel .
 
 gem: ## build the Ruby gem, and one with the library inside, into build/gem
 	$(PACKAGES) build ruby
@@ -176,11 +180,17 @@ clean: ## remove everything that was built
 
 TEST_CONFIG := $(if $(filter release,$(CONFIG)),test,$(CONFIG))
 
-.PHONY: products test-programs host-programs bench-programs ruby-products gems always
+.PHONY: products test-programs host-programs bench-programs static-library print-libs \
+        python-package ruby-products gems always
 products: $(B)/libsegmo.so.1 $(B)/libsegmo.a $(if $(PROGRAM_SRC),$(B)/segmo)
 test-programs: $(UNIT_BIN)
 bench-programs: $(BENCH_BIN)
 host-programs: $(HOST_BIN)
+static-library: $(B)/libsegmo.a # what setup.py builds the Python extension from
+print-libs:
+	@echo $(LIBS)
+python-package: $(B)/libsegmo.a # as `pip install` would build it; for the tests
+	$(call say,py,build/python)$(PYTHON) setup.py -q build --build-base build/python --build-lib build/python/lib
 
 # One word and one name for each step; V=1 shows the commands instead.
 say = $(if $(V),,@printf '  %-5s%s\n' $(1) $(2);)

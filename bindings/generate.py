@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Everything that is made from core/include/segmo.h, the one description of the API.
 
-    generate.py           writes core/libsegmo.map, docs/reference/c-api.md and the bindings' declarations
+    generate.py           writes core/libsegmo.map, docs/reference/c-api.md and the packages' declarations
     generate.py --check   fails when one of them is not what would be written
 
 A declaration that lacks its words, @thread or @since is refused: nobody should have to guess who
@@ -14,6 +14,7 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import emit_cffi
 import emit_ruby
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -227,6 +228,7 @@ def unique(items):
 def outputs(api):
     return {ROOT / "core/libsegmo.map": version_script(api),
             ROOT / "docs/reference/c-api.md": reference(api),
+            ROOT / "bindings/python/segmo/_native_decl.cdef": emit_cffi.declarations(api),
             ROOT / "bindings/ruby/lib/segmo/version.rb": emit_ruby.version(api),
             ROOT / "bindings/ruby/lib/segmo/native.rb": emit_ruby.native(api)}
 

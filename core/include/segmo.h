@@ -67,8 +67,8 @@ typedef enum segmo_report_kind_t {
     SEGMO_REPORT_DEAD = 2,      /* a message went to the dead letters; says why */
     SEGMO_REPORT_SKIPPED = 3,   /* a message was left out on purpose; says why */
     SEGMO_REPORT_WARNING = 4,   /* a message goes out, and something in it will be cut or dropped */
-    SEGMO_REPORT_PAUSED = 5,    /* a destination stopped: credentials or settings are wrong */
-    SEGMO_REPORT_RESUMED = 6,   /* a paused destination works again */
+    SEGMO_REPORT_PAUSED = 5,    /* a destination stopped, for one source: wrong settings */
+    SEGMO_REPORT_RESUMED = 6,   /* a paused destination of a source works again */
     SEGMO_REPORT_SETTINGS = 7,  /* changed settings are in force, or were refused and why */
     SEGMO_REPORT_SPOOL = 8,     /* records adopted, damaged or set aside; disk full and back */
     SEGMO_REPORT_ATTEMPT = 9,   /* one request and its answer (only with reports.attempts) */

@@ -5,6 +5,10 @@
 
 Each figure stands beside what was promised. The receiver is `segmo sandbox --count-only`, pinned to the last core; the
 programs under test may use all. Nothing here fails on a slow machine: it prints what it measured.
+
+Rates were promised on one machine, where zlib at level 6 packs 136,000 of these events a second. The same zlib is timed
+here first, and again after each part; a rate that falls short of the promise is also held against the promise times what
+that says of this machine, and then reads "ok here". Ratios within one run are never scaled.
 """
 import argparse
 import json
@@ -15,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import zlib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -64,13 +69,49 @@ def scratch(directory):
     return path
 
 
+ZLIB_WHERE_PROMISED = 136_000
+
+
+def zlib_events_per_s(directory):
+    """How fast this machine packs batches of 100 events: the best of a few moments."""
+    lines = events_file(directory, 10000).read_bytes().splitlines(keepends=True)[:1000]
+    bodies = [b"".join(lines[at:at + 100]) for at in range(0, len(lines), 100)]
+    best = 0.0
+    for _ in range(10):
+        started = time.thread_time()
+        for body in bodies:
+            zlib.compress(body, 6)
+        best = max(best, len(lines) / (time.thread_time() - started))
+    return best
+
+
 class Report:
-    def __init__(self):
+    def __init__(self, directory):
         self.rows = []
+        self.directory = directory
+        self.measure_machine()
+
+    def measure_machine(self):
+        self.zlib = zlib_events_per_s(self.directory)
+        self.speed = min(1.0, self.zlib / ZLIB_WHERE_PROMISED)
+        print(f"  this machine packs {self.zlib:,.0f} events/s with zlib: {self.speed:.2f} of where rates were promised",
+              flush=True)
 
     def add(self, what, value, unit, wanted, met):
-        self.rows.append({"what": what, "value": value, "unit": unit, "wanted": wanted, "met": met})
-        print(f"  {what:<58} {value:>12,.3f} {unit:<12} wanted {wanted:<22} {'ok' if met else 'SHORT'}", flush=True)
+        self.put(what, value, unit, wanted, "ok" if met else "SHORT")
+
+    def add_rate(self, what, value, unit, wanted):
+        met = "ok" if value >= wanted else "ok here" if value >= wanted * self.speed else "SHORT"
+        self.put(what, value, unit, f">= {wanted:,}", met)
+
+    def add_cpu(self, what, value, unit, wanted):
+        met = "ok" if value <= wanted else "ok here" if value * self.speed <= wanted else "SHORT"
+        self.put(what, value, unit, f"<= {wanted}", met)
+
+    def put(self, what, value, unit, wanted, met):
+        self.rows.append({"what": what, "value": value, "unit": unit, "wanted": wanted, "met": met,
+                          "machine": round(self.speed, 3)})
+        print(f"  {what:<58} {value:>12,.3f} {unit:<12} wanted {wanted:<22} {met}", flush=True)
 
 
 def median(rows, *path):
@@ -91,7 +132,7 @@ def enqueue(report, directory, runs):
     ratio = statistics.median(row["segmo"]["us_per_call"] / row["write"]["us_per_call"] for row in rows)
     calls = median(rows, "segmo", "calls_per_s")
     p99 = median(rows, "segmo", "p99_us")
-    report.add("enqueue: accepted calls, one thread", calls, "calls/s", ">= 700,000", calls >= 700000)
+    report.add_rate("enqueue: accepted calls, one thread", calls, "calls/s", 700000)
     report.add("enqueue: p99", p99, "us", "< 10", p99 < 10)
     report.add("enqueue: against bare write() of the same bytes", ratio, "x the time", "<= 1.4", ratio <= 1.4)
     report.add("   bare write() alone", median(rows, "write", "calls_per_s"), "calls/s", "-", True)
@@ -108,9 +149,9 @@ def deliver(report, directory, runs):
     rate = median(rows, "segmo", "events_per_s")
     ratio = statistics.median(row["segmo"]["events_per_s"] / row["bare"]["events_per_s"] for row in rows)
     cpu = median(rows, "segmo", "cpu_s_per_100k")
-    report.add("deliver: end to end, 300,000 events", rate, "events/s", ">= 200,000", rate >= 200000)
+    report.add_rate("deliver: end to end, 300,000 events", rate, "events/s", 200000)
     report.add("deliver: against bare libcurl and compressor", ratio, "x", ">= 0.65", ratio >= 0.65)
-    report.add("deliver: CPU per 100,000 events", cpu, "s", "<= 0.7", cpu <= 0.7)
+    report.add_cpu("deliver: CPU per 100,000 events", cpu, "s", 0.7)
     report.add("   bare libcurl alone", median(rows, "bare", "events_per_s"), "events/s", "-", True)
 
 
@@ -125,7 +166,7 @@ def with_receiver(report, directory, runs, what, count, wanted, *options):
         shutil.rmtree(where)
     rate = median(rows, "segmo", "events_per_s")
     lost = max(count - row["received"]["accepted"] for row in rows)
-    report.add(what, rate, "events/s", f">= {wanted:,}", rate >= wanted)
+    report.add_rate(what, rate, "events/s", wanted)
     report.add("   of these, lost", lost, "events", "0", lost == 0)
     disorder = max(row["received"].get("order_violations", 0) for row in rows)
     report.add("   received out of order for their user", disorder, "events", "0", disorder == 0)
@@ -151,7 +192,7 @@ def transform(report, directory, runs):
                            stdout=nowhere, check=True)
         rates.append(100000 / (time.monotonic() - started))
     rate = statistics.median(rates)
-    report.add("transform: MoEngage form of 100,000 messages, one thread", rate, "events/s", ">= 400,000", rate >= 400000)
+    report.add_rate("transform: MoEngage form of 100,000 messages, one thread", rate, "events/s", 400000)
 
 
 def memory(report, directory, runs):
@@ -176,15 +217,17 @@ def main():
     options.add_argument("--json", type=Path)
     options.add_argument("--dir", default=str(ROOT / "build"), help="where spools and events are kept meanwhile")
     chosen = options.parse_args()
-    report = Report()
     print(f"segmo bench: medians of {chosen.runs} runs, {os.cpu_count()} cores\n")
     with tempfile.TemporaryDirectory(dir=chosen.dir, prefix="bench-") as directory:
+        report = Report(directory)
         for name in chosen.only.split(","):
             PARTS[name](report, directory, chosen.runs)
+            report.measure_machine()
     if chosen.json:
         chosen.json.write_text(json.dumps(report.rows, indent=1) + "\n")
-    short = sum(not row["met"] for row in report.rows)
-    print(f"\n{len(report.rows) - short} figures as wanted, {short} short")
+    here = sum(row["met"] == "ok here" for row in report.rows)
+    short = sum(row["met"] == "SHORT" for row in report.rows)
+    print(f"\n{len(report.rows) - here - short} figures as wanted, {here} for a machine of this speed, {short} short")
 
 
 if __name__ == "__main__":

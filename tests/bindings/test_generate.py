@@ -17,6 +17,7 @@ def load(name, path):
     return module
 
 
+sys.path.append(str(ROOT / "bindings"))  # last, so that the tests' generator keeps its name
 generate = load("bindings_generate", ROOT / "bindings/generate.py")
 HEADER = (ROOT / "core/include/segmo.h").read_text()
 SECTION = "/* ---- things ---- */\n\n"

@@ -11,7 +11,7 @@ import urllib.parse
 import pytest
 
 from harness import wait_until
-from led_host import DEAD, HOST, PAUSED, RESUMED, to_both, to_segment, tracks
+from led_host import DEAD, HOST, PAUSED, RESUMED, WARNING, to_both, to_segment, tracks
 
 PRODUCER = HOST.with_name("producer")
 
@@ -108,6 +108,18 @@ def test_retry_after_pauses_the_whole_destination(host, receive, spool, wait):
     host.check_accounts(segment_delivered=41)
     assert time.time() >= first + 0.9  # never before the receiver allowed it
     assert len(receiver.requests) == 42
+
+
+@pytest.mark.parametrize("headers", [{"Retry-After": "0"}, {"X-RateLimit-Reset": "0"}], ids=["retry", "reset"])
+def test_at_once_is_done_once(host, receive, spool, headers):
+    receiver = receive(lambda request, number: (429, headers, b"") if number <= 2 else (200, {}, b"{}"))
+    assert host.open(to_segment(receiver.url, spool, **{"delivery.backoff_base_ms": 60000,
+                                                        "delivery.backoff_cap_ms": 60000})).ok
+    host.put_all(tracks(1))
+    wait_until(lambda: len(receiver.requests) == 2, "it is sent again at once")
+    assert not host.flush(300).ok
+    assert len(receiver.requests) == 2
+    host.check_accounts(segment_pending=1)
 
 
 def test_rate_limited_without_a_word_slows_one_lane_only(host, sandbox, spool):
@@ -394,6 +406,19 @@ def test_the_rate_limit_of_moengage_is_kept(host, start_sandbox, spool):
     assert host.flush().ok
     host.check_accounts(moengage_delivered=30)
     assert sandbox.stats("moengage")["unique"] == 30
+
+
+@pytest.mark.parametrize("slow", [{"moengage.events_per_minute": 600, "delivery.flush_at": 10},
+                                  {"delivery.max_batch_bytes": 40960, "delivery.flush_interval_ms": 500}],
+                         ids=["rate limit", "full bodies"])
+def test_a_warning_is_told_once_however_often_a_body_is_made(host, sandbox, spool, slow):
+    wide = {"pad_%d" % at: "x" * 500 for at in range(10)}
+    assert host.open(to_both(sandbox.url, sandbox.url, spool), **slow).ok
+    host.put_all([dict(message, properties=dict(wide, moe_reserved=1)) for message in tracks(40)])
+    assert host.flush().ok
+    host.check_accounts(moengage_delivered=40, moengage_warnings=40)
+    told = [(report["messageId"], report["code"]) for report in host.reported(WARNING)]
+    assert told and len(told) == len(set(told))
 
 
 def test_one_message_goes_to_its_own_path_and_many_in_bulk(host, receive, spool):

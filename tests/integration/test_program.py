@@ -287,6 +287,7 @@ def test_a_message_that_is_not_delivered_in_time_goes_with_the_next_client(segmo
     sandbox.script({"status": 503})
     ran = segmo("send", "track", "--user", "u1", "--event", "First", "--timeout-ms", "300", *options)
     assert (ran.returncode, ran.stdout.split()) == (TIMEOUT, ["segment", "pending"])
+    assert "segmo doctor" in ran.stderr
     sandbox.script()
     assert segmo("send", "track", "--user", "u1", "--event", "Second", *options).returncode == DONE
     assert [entry["message"]["event"] for entry in sandbox.messages()] == ["First", "Second"]
@@ -666,6 +667,19 @@ def test_explain_says_who_gets_a_message_and_why_not(segmo, sandbox):
     assert "segment   yes" in ran.stdout and "moengage  no   no_user_id" in ran.stdout
     answer = json.loads(segmo(*arguments, "--json").stdout)
     assert answer["segment"]["send"] is True and answer["moengage"]["reason"] == "no_user_id"
+
+
+@pytest.mark.parametrize("message, reason", [
+    ({"type": "track", "userId": "guest", "event": "Lamp Lit"}, "refused_user_id"),
+    ({"type": "identify", "userId": " "}, "no_user_id"),
+    ({"type": "alias", "userId": "u-1", "previousId": "u-1"}, "same_user_id")],
+    ids=["refused user", "blank user", "same user"])
+def test_explain_and_send_know_what_moengage_refuses(segmo, options, sandbox, message, reason):
+    both = [*options, *moengage(sandbox), "--set", "moengage.alias_merge=true"]
+    explained = json.loads(segmo("explain", json.dumps(message), "--json", *both).stdout)["moengage"]
+    assert (explained["send"], explained["reason"]) == (False, reason) and explained["words"]
+    sent = segmo("send", "-", "--json", *both, stdin=json.dumps(message))
+    assert json.loads(sent.stdout)["destinations"] == {"segment": "delivered", "moengage": "skipped: " + reason}
 
 
 def test_explain_refuses_what_a_client_would_refuse(segmo):

@@ -6,7 +6,7 @@ import os
 import pytest
 
 from harness import wait_until
-from led_host import SETTINGS, to_both, tracks
+from led_host import PAUSED, RESUMED, SETTINGS, to_both, tracks
 
 
 @pytest.fixture
@@ -140,6 +140,30 @@ def test_messages_of_several_sources_never_meet_in_one_request(host, receive, sp
         assert {"WK-%s:" % message["properties"]["of"] for message in request.batch} == {key_of(request)}
     assert len(receiver.delivered()) == 300
     host.check_accounts(segment_delivered=300)
+
+
+def test_one_source_is_paused_while_another_goes_on(host, receive, spool, file):
+    receiver = receive(lambda request, number: (401 if "wrong" in key_of(request) else 200, {}, b"{}"))
+
+    def settings(*sources):
+        return json.dumps({"segment.host": receiver.url, "delivery.flush_interval_ms": 10, "sources": [
+            {"id": name, "segment.write_key": key} for name, key in sources]})
+    file.write_text(settings(("web", "WK-web"), ("shop", "WK-wrong"), ("app", "WK-wrong-too")))
+    assert host.open({"spool.dir": spool}, file=file).ok
+    for name in ("shop", "app"):
+        assert host.put(tracks(1)[0], source=name).ok
+    wait_until(lambda: len(host.reported(PAUSED)) == 2, "both are paused")
+    assert {report["source"] for report in host.reported(PAUSED)} == {"shop", "app"}
+    assert host.put(tracks(1)[0], source="web").ok
+    host.wait_delivered(1)
+    assert host.stats("segment")["state"] == "paused"
+    file.write_text(settings(("web", "WK-web"), ("shop", "WK-shop"), ("app", "WK-wrong-too")))
+    host.wait_delivered(2)
+    assert host.wait_report(RESUMED)[0]["source"] == "shop"
+    assert (host.stats("segment")["state"], host.stats("segment")["paused_for"]) == ("paused", "invalid_credentials")
+    file.write_text(settings(("web", "WK-web"), ("shop", "WK-shop")))
+    wait_until(lambda: host.stats("segment")["state"] == "open", "nothing that is in force is paused")
+    host.check_accounts(segment_delivered=2, segment_pending=1)
 
 
 def test_integrations_decide_who_gets_a_message(host, sandbox, spool):

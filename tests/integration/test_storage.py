@@ -6,11 +6,12 @@ import random
 import shutil
 import stat
 import subprocess
+import threading
 
 import pytest
 
 from harness import ENVIRONMENT, wait_until
-from led_host import LedHost, to_both, to_segment, tracks
+from led_host import SETTINGS, LedHost, to_both, to_segment, tracks
 
 MIB = 1 << 20
 
@@ -62,20 +63,56 @@ def test_a_full_spool_refuses_and_goes_on_when_there_is_room(host, sandbox, spoo
     assert sandbox.stats("segment")["unique"] == accepted + 10
 
 
-def test_drop_oldest_makes_dead_letters_of_the_oldest(host, sandbox, segmo, spool):
-    sandbox.script({"status": 503})
-    assert host.open(to_segment(sandbox.url, spool, **{"spool.max_bytes": MIB,
-                                                       "spool.when_full": "drop_oldest"})).ok
+def test_drop_oldest_makes_dead_letters_of_the_oldest(host, sandbox, segmo, spool, tmp_path):
+    file = tmp_path / "segmo.json"
+    options = to_segment(sandbox.url, str(spool), **{"spool.max_bytes": MIB, "spool.when_full": "drop_oldest"})
+    file.write_text(json.dumps(dict(options, **{"delivery.enabled": False})))
+    assert host.open(file=file).ok
     host.put_all(wide(600))
     wait_until(lambda: host.stats("segment")["pending_bytes"] <= MIB, "it is back under the quota")
     dropped = host.stats("segment")["dead"]
     assert dropped > 100
-    sandbox.script()
-    assert host.flush().ok
+    file.write_text(json.dumps(options))
+    host.wait_delivered(600 - dropped)
     host.check_accounts(segment_dead=dropped, segment_delivered=600 - dropped)
     assert [letter["message"]["properties"]["seq"] for letter in letters(segmo, spool)] == list(range(dropped))
     assert {letter["reason"] for letter in letters(segmo, spool)} == {"spool_full"}
     assert sandbox.stats("segment")["unique"] == 600 - dropped
+
+
+def test_drop_oldest_leaves_alone_what_is_on_its_way(host, receive, segmo, spool):
+    answers = threading.Event()
+    receiver = receive(lambda request, number: answers.wait() and (200, {}, b"{}"))
+    assert host.open(to_segment(receiver.url, spool, **{"spool.max_bytes": MIB, "spool.when_full": "drop_oldest",
+                                                        "delivery.flush_at": 50})).ok
+    host.put_all(wide(50))
+    wait_until(lambda: receiver.requests, "the first are on their way")
+    host.put_all(wide(500, first=50))
+    wait_until(lambda: host.stats("segment")["pending_bytes"] <= MIB, "it is back under the quota")
+    answers.set()
+    assert host.flush().ok
+    dead = {letter["message"]["messageId"] for letter in letters(segmo, spool)}
+    arrived = set(receiver.delivered())
+    assert len(dead) > 100 and len(dead) + len(arrived) == 550 and not dead & arrived
+    host.check_accounts(segment_dead=len(dead), segment_delivered=len(arrived), segment_pending=0)
+
+
+def test_a_source_that_is_gone_does_not_end_dropping_the_oldest(host, sandbox, spool, tmp_path):
+    def settings(*names):
+        return json.dumps(to_segment(sandbox.url, str(spool), **{
+            "spool.max_bytes": MIB, "spool.when_full": "drop_oldest", "delivery.enabled": False,
+            "sources": [{"id": name, "segment.write_key": "WK-" + name} for name in names]}))
+    file = tmp_path / "segmo.json"
+    file.write_text(settings("old", "new"))
+    assert host.open(file=file).ok
+    for message in wide(10):
+        assert host.put(message, source="old").ok
+    file.write_text(settings("new"))
+    host.wait_report(SETTINGS)
+    for message in wide(400, first=10):
+        assert host.put(message, source="new").ok
+    wait_until(lambda: host.stats("segment")["pending_bytes"] <= MIB, "it is back under the quota")
+    host.check_accounts(segment_pending=410 - host.stats("segment")["dead"])
 
 
 def test_one_destination_over_its_quota_never_stops_the_other(host, start_sandbox, segmo, spool):

@@ -4,6 +4,8 @@
 Each rule is a function that takes the repository's root and yields findings; test_lint.py shows for
 each one that it fires. A rule whose tool is missing says `not run: reason`.
 """
+import importlib.util
+import os
 import re
 import shutil
 import subprocess
@@ -276,8 +278,24 @@ def formatting(root):
         yield Finding(name, int(found[1]), "is not formatted: run `make format`")
 
 
+def types(root):
+    """The Python package and its examples are typed to the last function."""
+    if not importlib.util.find_spec("mypy"):
+        raise NotRun("python3-mypy is not installed")
+    package = root / "bindings/python/segmo"
+    if not package.exists():
+        return
+    examples = sorted(str(path) for path in (root / "docs/examples/python").rglob("*.py"))
+    done = subprocess.run([sys.executable, "-m", "mypy", "--strict", "--no-error-summary", "--python-version", "3.9",
+                           "--cache-dir", root / "build/mypy", package, *examples], text=True, capture_output=True,
+                          env={**os.environ, "MYPYPATH": str(package.parent)})
+    if done.returncode:
+        for line in (done.stdout + done.stderr).splitlines():
+            yield Finding("mypy --strict", 0, line)
+
+
 RULES = [includes, foreign_headers, banned_calls, memory_calls, host_calls, exported_names, length,
-         opening, white_space, unfinished, header, formatting]
+         opening, white_space, unfinished, header, formatting, types]
 
 
 def main():

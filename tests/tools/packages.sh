@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the Debian packages that are missing for the purposes named: build, run, test, ruby, check.
+# Installs the Debian packages that are missing for the purposes named: build, run, python, ruby, test, check.
 # Silent when nothing is missing. Without root it prints the command to run and fails.
 set -eu
 
@@ -7,12 +7,14 @@ packages_for() {
     case $1 in
     build) echo gcc libc6-dev make pkg-config libcurl4-openssl-dev libcjson-dev libdeflate-dev \
                 zlib1g-dev libmicrohttpd-dev ;;
+    python) echo python3-dev python3-cffi python3-setuptools python3-wheel python3-pip python3-venv ;;
     run)   echo python3 ca-certificates ;;
     ruby)  echo ruby ruby-dev ruby-ffi ruby-minitest ruby-rspec ruby-oj bundler ruby-railties ruby-activerecord \
                 ruby-activejob ruby-sqlite3 puma ruby-sidekiq redis-server ;;
-    test)  echo python3 python3-pytest libcmocka-dev curl openssl procps util-linux ;;
-    check) echo g++ clang clang-format valgrind abigail-tools ;;
-    *)     echo "packages.sh: unknown purpose '$1' (build, run, test, ruby, check)" >&2; exit 2 ;;
+    test)  echo python3 python3-pytest libcmocka-dev curl openssl procps util-linux \
+                python3-attr python3-numpy python3-pydantic ;;
+    check) echo g++ clang clang-format valgrind abigail-tools python3-mypy ;;
+    *)     echo "packages.sh: unknown purpose '$1' (build, run, python, ruby, test, check)" >&2; exit 2 ;;
     esac
 }
 

@@ -229,6 +229,44 @@ static void a_library_name_is_escaped(void **state)
     segmo__buf_free(&stored);
 }
 
+/* Whether a context has a library is known from the keys of the whole message. */
+static void a_library_of_the_caller_stays_however_its_key_is_written(void **state)
+{
+    static const char ours[] = "\"library\":{\"name\":\"segmo\",\"version\":\"9.9.9\"}";
+    static const struct {
+        const char *context;
+        int gets_ours;
+    } cases[] = {
+        {"{\"library\":{\"name\":\"app\"}}", 0},
+        {"{\"ip\":\"1\",\"libr\\u0061ry\":{\"name\":\"app\"}}", 0},
+        {"{\"library\":null}", 1},
+        {"{\"app\":{\"library\":1}}", 1},
+        {"{\"Library\":1}", 1},
+        {"{\"librarY\":1,\"library \":2}", 1},
+        {"{}", 1},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        segmo__buf text, stored;
+        segmo__message message;
+        segmo__slice context;
+
+        segmo__buf_init(&text, 4096);
+        segmo__buf_addf(&text,
+                        "{\"type\":\"identify\",\"userId\":\"u\",\"context\":%s,"
+                        "\"traits\":{\"library\":2}}",
+                        cases[i].context);
+        segmo__buf_add_char(&text, '\0');
+        message = completed(&stored, text.data);
+        context = segmo__message_part(&message, SEGMO__PART_CONTEXT);
+        assert_int_equal(memmem(context.at, context.len, ours, sizeof ours - 1) != NULL,
+                         cases[i].gets_ours);
+        segmo__buf_free(&stored);
+        segmo__buf_free(&text);
+    }
+}
+
 static void messages_stand_behind_what_the_buffer_held(void **state)
 {
     segmo__message message;
@@ -592,6 +630,7 @@ int main(void)
         cmocka_unit_test(parts_that_are_added_are_indexed_as_well),
         cmocka_unit_test(a_write_key_leaves_no_trace),
         cmocka_unit_test(a_library_name_is_escaped),
+        cmocka_unit_test(a_library_of_the_caller_stays_however_its_key_is_written),
         cmocka_unit_test(messages_stand_behind_what_the_buffer_held),
         cmocka_unit_test(a_route_gives_the_type_that_is_missing),
         cmocka_unit_test(a_type_that_is_given_wins_over_the_route),

@@ -202,7 +202,7 @@ static segmo__slice explained(segmo__buf *out, const segmo__source *source,
     segmo__slice value;
 
     segmo__buf_init(out, 1u << 20);
-    segmo__route_explain(out, source, message);
+    segmo__route_explain(out, source, message, NULL);
     assert_int_equal(segmo__json_check(segmo__buf_slice(out), NULL), SEGMO_OK);
     assert_true(segmo__json_member(segmo__buf_slice(out), part, &value));
     return value;
@@ -246,7 +246,7 @@ static void explain_that_does_not_fit_fails_quietly(void **state)
     (void)state;
     for (size_t room = 0; room < 2000; room += 7) {
         segmo__buf_init(&out, room);
-        segmo__route_explain(&out, &both, &message);
+        segmo__route_explain(&out, &both, &message, NULL);
         assert_true(out.failed || segmo__json_check(segmo__buf_slice(&out), NULL) == SEGMO_OK);
         segmo__buf_free(&out);
     }

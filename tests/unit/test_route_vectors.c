@@ -26,7 +26,7 @@ static void explain(const char *name, const segmo__source *source, segmo__slice 
     if (segmo__message_complete(&stored, json, &rules, &error) != SEGMO_OK)
         fail_msg("%s: %s", name, segmo_error_message(error));
     assert_int_equal(segmo__message_read(&message, segmo__buf_slice(&stored), NULL), SEGMO_OK);
-    segmo__route_explain(out, source, &message);
+    segmo__route_explain(out, source, &message, NULL);
     segmo__buf_free(&stored);
 }
 

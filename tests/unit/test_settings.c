@@ -176,6 +176,14 @@ static void incomplete_credentials_are_refused_with_the_remedy(void **state)
             "moengage.test_data_api_key", "T");
 }
 
+static void ids_with_a_colon_are_refused(void **state)
+{
+    (void)state;
+    REFUSED("segment.write_key", "colon", "segment.write_key", "WK1:");
+    REFUSED("moengage.app_id", "colon", "moengage.app_id", "A:K", "moengage.data_api_key", "K");
+    segmo__settings_release(BUILT("moengage.app_id", "A", "moengage.data_api_key", "K:1"));
+}
+
 static void debug_logging_means_the_test_environment(void **state)
 {
     segmo__settings *settings = BUILT("moengage.app_id", "APP1", "moengage.test_data_api_key",
@@ -419,6 +427,7 @@ int main(void)
         cmocka_unit_test(nothing_configured_is_no_destination),
         cmocka_unit_test(segment_may_be_switched_off_with_its_key_in_place),
         cmocka_unit_test(incomplete_credentials_are_refused_with_the_remedy),
+        cmocka_unit_test(ids_with_a_colon_are_refused),
         cmocka_unit_test(debug_logging_means_the_test_environment),
         cmocka_unit_test(device_mode_and_actions_have_one_shape),
         cmocka_unit_test(what_an_api_does_not_know_is_refused),

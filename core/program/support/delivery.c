@@ -151,7 +151,7 @@ int delivery_wait(const struct delivery *delivery)
             return EXIT_REFUSED;
         if (delivery->timeout_ms > 0 &&
             segmo__clock_mono_ms() - started_ms >= (int64_t)delivery->timeout_ms) {
-            say("not everything was delivered within %llu ms",
+            say("not everything was delivered within %llu ms; `segmo doctor` looks for the cause",
                 (unsigned long long)delivery->timeout_ms);
             return EXIT_TIMEOUT;
         }

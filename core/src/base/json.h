@@ -21,11 +21,16 @@
  * what is wrong, never the content. */
 int segmo__json_check(segmo__slice text, segmo_error **err);
 
-/* The same, and tells each member of the object `text` as it passes it (see segmo__json_next() for
- * the spans). What was told counts only when the check succeeds in the end. */
-typedef void (*segmo__json_member_fn)(void *ctx, segmo__slice key, segmo__slice value);
-int segmo__json_check_members(segmo__slice text, segmo__json_member_fn each, void *ctx,
-                              segmo_error **err);
+/* The same, and notes on the way what would cost another walk later. What was noted counts only when
+ * the check succeeds in the end. */
+typedef struct segmo__json_notes {
+    /* Told of each member of the object `text` (see segmo__json_next() for the spans). */
+    void (*each)(void *ctx, segmo__slice key, segmo__slice value);
+    void *ctx;
+    const char *rare_key; /* or NULL */
+    int saw_rare_key;     /* 0: no object in the text has that key, on any level; else one may */
+} segmo__json_notes;
+int segmo__json_check_noting(segmo__slice text, segmo__json_notes *notes, segmo_error **err);
 
 /* Only the grammar, two levels deeper, and no equal keys at the top: enough to take a body apart
  * whose parts are checked one by one, so that a bad part does not cost its neighbours. The readers

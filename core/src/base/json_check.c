@@ -224,6 +224,7 @@ static inline const char *check_key(scan *s, uint64_t *prints, const char *at, c
         key_end = any_key_end(s, key, &print);
     if (!key_end)
         return bad_key(s);
+    s->saw_rare_print |= print == s->rare_print;
     if (!remember_key(s, prints, (seen_key){key, (uint32_t)(key_end - key), print}))
         return NULL;
     at = key_end + 1;
@@ -273,8 +274,8 @@ static void tell_member(const scan *s, const char *end)
     const seen_key *key = s->keys + s->key_count - 1;
 
     if (s->top->closer == '}' && s->key_count > 0)
-        s->each(s->ctx, (segmo__slice){key->at, key->len},
-                (segmo__slice){s->member_value, (size_t)(end - s->member_value)});
+        s->notes->each(s->notes->ctx, (segmo__slice){key->at, key->len},
+                       (segmo__slice){s->member_value, (size_t)(end - s->member_value)});
 }
 
 /* ---- values ---- */
@@ -328,7 +329,7 @@ static inline const char *check_behind_value(scan *s, frame **top, uint64_t *pri
 static const char *check_value(scan *s, const char *at)
 {
     const char *end = s->end;
-    const frame *told = s->each ? s->frames + 1 : NULL; /* the frame whose members are told */
+    const frame *told = s->notes ? s->frames + 1 : NULL; /* the frame whose members are told */
     frame *top = s->frames;
     uint64_t prints = 0; /* a bit for each fingerprint among the keys of the innermost object */
 
@@ -362,12 +363,21 @@ static const char *check_value(scan *s, const char *at)
     return at;
 }
 
+static uint32_t rare_print(const segmo__json_notes *notes)
+{
+    const char *key = notes ? notes->rare_key : NULL;
+
+    return key ? segmo__scan_print(key, key + strlen(key)) : 0;
+}
+
 static int check(scan *s, segmo__slice text, segmo_error **err)
 {
     const char *at;
     int status = SEGMO_OK;
 
     s->reason = NULL;
+    s->rare_print = rare_print(s->notes);
+    s->saw_rare_print = 0;
     s->start = text.at;
     s->end = text.at + text.len;
     s->top = s->frames;
@@ -388,28 +398,34 @@ static int check(scan *s, segmo__slice text, segmo_error **err)
     return status;
 }
 
-int segmo__json_check_members(segmo__slice text, segmo__json_member_fn each, void *ctx,
-                              segmo_error **err)
+int segmo__json_check(segmo__slice text, segmo_error **err)
 {
     scan s;
 
-    s.each = each;
-    s.ctx = ctx;
+    s.notes = NULL;
     s.grammar_only = 0;
     s.highest = s.frames + SEGMO__JSON_DEPTH_MAX;
     return check(&s, text, err);
 }
 
-int segmo__json_check(segmo__slice text, segmo_error **err)
+int segmo__json_check_noting(segmo__slice text, segmo__json_notes *notes, segmo_error **err)
 {
-    return segmo__json_check_members(text, NULL, NULL, err);
+    scan s;
+    int status;
+
+    s.notes = notes;
+    s.grammar_only = 0;
+    s.highest = s.frames + SEGMO__JSON_DEPTH_MAX;
+    status = check(&s, text, err);
+    notes->saw_rare_key = s.saw_rare_print;
+    return status;
 }
 
 int segmo__json_check_grammar(segmo__slice text, segmo_error **err)
 {
     scan s;
 
-    s.each = NULL;
+    s.notes = NULL;
     s.grammar_only = 1;
     s.highest = s.frames + SEGMO__JSON_DEPTH_MAX + SEGMO__SCAN_ENVELOPE;
     return check(&s, text, err);

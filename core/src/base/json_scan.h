@@ -43,8 +43,9 @@ typedef struct segmo__scan {
     uint32_t key_count;
     uint32_t key_room;
     segmo__scan_key *keys;
-    segmo__json_member_fn each; /* NULL: nobody wants the members at the top */
-    void *ctx;
+    segmo__json_notes *notes; /* or NULL */
+    uint32_t rare_print;      /* of the notes' rare key */
+    int saw_rare_print;
     const char *member_value; /* where the value of the current one began */
     segmo__scan_frame frames[1 + SEGMO__JSON_DEPTH_MAX + SEGMO__SCAN_ENVELOPE];
     segmo__scan_key inline_keys[SEGMO__SCAN_KEYS_INLINE];

@@ -49,6 +49,8 @@ segmo__outlet *segmo__outlet_new(segmo__outlet_shop *shop, segmo__destination de
     rules = segmo__client_rules(shop->client);
     fill_buckets(outlet, rules, segmo__clock_mono_ms());
     segmo__rules_release(rules);
+    outlet->next = shop->outlets;
+    shop->outlets = outlet;
     return outlet;
 }
 
@@ -78,6 +80,18 @@ void segmo__outlet_begin_epoch(segmo__outlet *outlet)
 {
     end_lanes(outlet);
     outlet->epoch++;
+}
+
+/* A destination counts as paused while it is for any of its sources. */
+void segmo__outlet_set_paused(segmo__outlet *outlet, const char *reason)
+{
+    const char *shown = NULL;
+
+    outlet->paused = reason;
+    for (const segmo__outlet *at = outlet->shop->outlets; at && !shown; at = at->next)
+        if (at->destination == outlet->destination)
+            shown = at->paused;
+    atomic_store(&outlet->client->paused[outlet->destination], shown);
 }
 
 /* ---- reading ----------------------------------------------------------------------------- */
@@ -195,14 +209,17 @@ void segmo__outlet_pump(segmo__outlet *outlet, const segmo__rules *rules, int64_
         return;
     }
     read_spool(outlet, rules, source, now_ms);
-    segmo__outlet_report_skips(outlet);
     while (outlet->in_flight < flight_limit(outlet, rules)) {
         lane = segmo__lanes_ready(outlet->lanes, now_ms, arrived_before,
                                   segmo__outlet_batch_size(outlet, rules), next_ms);
         if (lane < 0 || !segmo__outlet_send(outlet, rules, source, lane, now_ms))
             break;
+        segmo__outlets_start_packed(outlet->shop, rules, now_ms);
+        if (!outlet->lanes)
+            return;
         read_spool(outlet, rules, source, now_ms);
     }
+    segmo__outlet_report_skips(outlet);
     if (now_ms < outlet->hold_until_ms)
         lower(next_ms, outlet->hold_until_ms);
 }
@@ -210,6 +227,8 @@ void segmo__outlet_pump(segmo__outlet *outlet, const segmo__rules *rules, int64_
 void segmo__outlet_settings_changed(segmo__outlet *outlet, const segmo__rules *rules,
                                     int64_t now_ms)
 {
+    if (!segmo__settings_source_by_hash(rules->settings, outlet->source))
+        segmo__outlet_set_paused(outlet, NULL); /* it rests; nobody is to mend anything */
     outlet->hold_until_ms = 0;
     fill_buckets(outlet, rules, now_ms);
     if (outlet->lanes)
@@ -231,6 +250,19 @@ uint32_t segmo__outlet_wanted(const segmo__outlet *outlet, const segmo__rules *r
         return 0;
     waiting = segmo__lanes_waiting(outlet->lanes);
     return waiting == 0 ? 1 : waiting < batch ? batch - (uint32_t)waiting : batch;
+}
+
+size_t segmo__outlet_away(const segmo__outlet *outlet, uint64_t *places)
+{
+    size_t count = 0;
+
+    for (const segmo__flight *flight = outlet->away; flight; flight = flight->next) {
+        for (uint32_t i = 0; places && i < flight->count; i++)
+            places[count + i] =
+                (uint64_t)flight->items[i].place[0] << 32 | flight->items[i].place[1];
+        count += flight->count;
+    }
+    return count;
 }
 
 segmo__destination segmo__outlet_destination(const segmo__outlet *outlet)

@@ -23,28 +23,54 @@ static const segmo__backoff *backoff_of(const segmo__outlet *outlet, const segmo
     return room;
 }
 
-static void pause_outlet(segmo__outlet *outlet, const char *reason, int status, const char *remedy,
-                         int64_t now_ms)
+static void put_place(segmo__buf *members, const segmo__outlet *outlet, const segmo__source *source)
 {
-    if (!outlet->paused)
-        segmo__client_report(
-            outlet->client, SEGMO_REPORT_PAUSED,
-            "\"destination\":\"%s\",\"reason\":\"%s\",\"status\":%d,\"remedy\":\"%s\"",
-            segmo__destination_name(outlet->destination), reason, status, remedy);
-    outlet->paused = 1;
-    atomic_store(&outlet->client->paused[outlet->destination], reason);
+    segmo__buf_addf(members, "\"destination\":\"%s\",\"source\":",
+                    segmo__destination_name(outlet->destination));
+    segmo__json_put_text(members, source->id);
+}
+
+static void report_pause(segmo__outlet *outlet, const segmo__source *source, int status,
+                         const char *remedy)
+{
+    segmo__buf members;
+
+    segmo__buf_init(&members, 4096);
+    put_place(&members, outlet, source);
+    segmo__buf_addf(&members, ",\"reason\":\"%s\",\"status\":%d,\"remedy\":\"%s\"", outlet->paused,
+                    status, remedy);
+    segmo__reports_add(outlet->client->reports, SEGMO_REPORT_PAUSED, segmo__buf_slice(&members));
+    segmo__buf_free(&members);
+}
+
+static void report_resumption(segmo__outlet *outlet, const segmo__source *source)
+{
+    segmo__buf members;
+
+    segmo__buf_init(&members, 4096);
+    put_place(&members, outlet, source);
+    segmo__reports_add(outlet->client->reports, SEGMO_REPORT_RESUMED, segmo__buf_slice(&members));
+    segmo__buf_free(&members);
+}
+
+static void pause_outlet(segmo__outlet *outlet, const segmo__source *source, const char *reason,
+                         int status, const char *remedy, int64_t now_ms)
+{
+    int is_new = !outlet->paused;
+
+    segmo__outlet_set_paused(outlet, reason);
+    if (is_new)
+        report_pause(outlet, source, status, remedy);
     outlet->hold_until_ms = now_ms + PROBE_MS;
     segmo__outlet_begin_epoch(outlet);
 }
 
-static void resume_outlet(segmo__outlet *outlet)
+static void resume_outlet(segmo__outlet *outlet, const segmo__source *source)
 {
     if (!outlet->paused)
         return;
-    outlet->paused = 0;
-    atomic_store(&outlet->client->paused[outlet->destination], NULL);
-    segmo__client_report(outlet->client, SEGMO_REPORT_RESUMED, "\"destination\":\"%s\"",
-                         segmo__destination_name(outlet->destination));
+    segmo__outlet_set_paused(outlet, NULL);
+    report_resumption(outlet, source);
 }
 
 static void keep_answer(struct refusal *refusal, int status, segmo__slice words)
@@ -108,6 +134,7 @@ static int64_t asked_wait(const segmo__http_answer *answer)
     return -1;
 }
 
+/* "At once" is done once: who says it again and again would be stormed. */
 static void flight_retries(segmo__outlet *outlet, const segmo__rules *rules,
                            const segmo__source *source, segmo__flight *flight,
                            const segmo__http_answer *answer, const char *reason, segmo__slice words,
@@ -117,6 +144,12 @@ static void flight_retries(segmo__outlet *outlet, const segmo__rules *rules,
     int64_t wait = asked_wait(answer);
     segmo__backoff backoff;
 
+    if (wait == 0 && flight->attempts > 0) {
+        wait = segmo__backoff_delay(backoff_of(outlet, rules, &backoff), flight->attempts,
+                                    segmo__id_random());
+        segmo__lanes_retry(outlet->lanes, flight->lane, now_ms + wait, 0);
+        return;
+    }
     if (wait >= 0) {
         if (now_ms + wait > outlet->hold_until_ms)
             outlet->hold_until_ms = now_ms + wait;
@@ -143,7 +176,7 @@ static void single_refused(segmo__outlet *outlet, const segmo__source *source,
     case SEGMO__BLAME_OPEN:
         break;
     case SEGMO__BLAME_SETTINGS:
-        pause_outlet(outlet, "everything_refused", status,
+        pause_outlet(outlet, source, "everything_refused", status,
                      "every message of a batch was refused: check the destination's settings",
                      now_ms);
         break;
@@ -234,7 +267,7 @@ static void act(segmo__outlet *outlet, const segmo__rules *rules, const segmo__s
 {
     switch (verdict) {
     case SEGMO__VERDICT_DELIVERED:
-        resume_outlet(outlet);
+        resume_outlet(outlet, source);
         lane_is_through(outlet, source, flight, now_ms);
         break;
     case SEGMO__VERDICT_RETRY:
@@ -249,7 +282,7 @@ static void act(segmo__outlet *outlet, const segmo__rules *rules, const segmo__s
         flight_dies(outlet, source, flight, reason, answer->status, words, now_ms);
         break;
     case SEGMO__VERDICT_PAUSE:
-        pause_outlet(outlet, reason, answer->status, remedy, now_ms);
+        pause_outlet(outlet, source, reason, answer->status, remedy, now_ms);
         break;
     }
 }

@@ -7,6 +7,7 @@
 #include "deliver/lanes.h"
 #include "deliver/retry.h"
 #include "model/message.h"
+#include "wire/moengage.h"
 
 #define SEGMO__OUTLET_STORAGE_PAUSE_MS 1000 /* the spool or the dead letters could not be used */
 #define SEGMO__OUTLET_BODY_MAX         (1u << 20)
@@ -25,6 +26,7 @@ struct segmo__flight {
     int lane;
     uint32_t count;
     uint32_t attempts;
+    segmo__moengage_endpoint endpoint;
     segmo__lane_item *items; /* copies: an answer settles them even when the lanes began anew */
     uint32_t room;
     segmo__buf body;
@@ -33,6 +35,7 @@ struct segmo__flight {
 };
 
 struct segmo__outlet {
+    segmo__outlet *next; /* in the shop */
     segmo__outlet_shop *shop;
     segmo_client *client;
     segmo__tally *tally;
@@ -47,8 +50,8 @@ struct segmo__outlet {
     int64_t hold_until_ms;
     uint32_t epoch; /* raised when lanes start anew: answers to older flights only settle */
     uint32_t in_flight;
-    int paused;
-    double mean_bytes; /* of a message: how many make a full body */
+    const char *paused; /* why (a static word), or NULL */
+    double mean_bytes;  /* of a message: how many make a full body */
     segmo__flight *pool;
     segmo__flight *away; /* sent, the answer not yet here */
     uint64_t skips;      /* not reported yet */
@@ -59,11 +62,13 @@ struct segmo__outlet {
 
 /* outlet.c */
 void segmo__outlet_begin_epoch(segmo__outlet *outlet);
+void segmo__outlet_set_paused(segmo__outlet *outlet, const char *reason);
 uint32_t segmo__outlet_batch_size(const segmo__outlet *outlet, const segmo__rules *rules);
 
 /* outlet_settle.c: outcomes. Each message gets one: later calls for it change and count nothing. */
 segmo__record_ref segmo__outlet_place(const segmo__lane_item *item);
-/* Reads a stored message again into the shop's buffer; 0 when the disk does not give it. */
+/* Reads a stored message again; it lives until the next one is read. 0 when the disk does not give
+ * it. */
 int segmo__outlet_read_back(segmo__outlet *outlet, const segmo__lane_item *item,
                             segmo__message *message);
 void segmo__outlet_settle_delivered(segmo__outlet *outlet, const segmo__lane_item *item);

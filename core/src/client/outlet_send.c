@@ -71,37 +71,54 @@ void segmo__flight_give(segmo__flight *flight)
 
 /* ---- sending ----------------------------------------------------------------------------- */
 
-/* What the notes of a transformation need to say where they belong. */
+/* Warnings are told when the request leaves: a body that cannot leave now is made again later. */
 struct note_context {
     segmo__outlet *outlet;
     const segmo__message *message;
-    int64_t now_ms;
 };
 
-static void report_note(void *ctx, const segmo__note *note)
+static void keep_note(void *ctx, const segmo__note *note)
 {
     struct note_context *context = ctx;
-    segmo__outlet *outlet = context->outlet;
-    segmo__slice id = segmo__message_part(context->message, SEGMO__PART_MESSAGE_ID);
-    segmo__buf members;
+    segmo__notes *notes = &context->outlet->shop->notes;
+    segmo__buf *members = &notes->kept;
 
-    segmo__count(&outlet->tally->warnings, 1);
-    if (outlet->warning_second != context->now_ms / 1000) {
-        outlet->warning_second = context->now_ms / 1000;
+    notes->count++;
+    if (notes->kept_count >= WARNINGS_PER_SECOND)
+        return;
+    notes->kept_count++;
+    segmo__buf_addf(members, "\"destination\":\"%s\",\"code\":\"%s\",\"field\":",
+                    segmo__destination_name(context->outlet->destination), note->code);
+    segmo__json_put_text(members, note->field);
+    segmo__buf_add_lit(members, ",\"message\":");
+    segmo__json_put_text(members, note->words);
+    segmo__buf_add_lit(members, ",\"messageId\":");
+    segmo__buf_add_slice(members, segmo__message_part(context->message, SEGMO__PART_MESSAGE_ID));
+    segmo__buf_add_char(members, '\0');
+}
+
+/* Takes back the notes on a message that did not become part of the body. */
+static void drop_notes(segmo__notes *notes, const segmo__notes *before)
+{
+    notes->kept.len = before->kept.len;
+    notes->kept.failed = before->kept.failed;
+    notes->kept_count = before->kept_count;
+    notes->count = before->count;
+}
+
+static void report_notes(segmo__outlet *outlet, int64_t now_ms)
+{
+    const segmo__notes *notes = &outlet->shop->notes;
+    const char *at = notes->kept.data;
+
+    segmo__count(&outlet->tally->warnings, notes->count);
+    if (outlet->warning_second != now_ms / 1000) {
+        outlet->warning_second = now_ms / 1000;
         outlet->warnings_in_second = 0;
     }
-    if (outlet->warnings_in_second++ >= WARNINGS_PER_SECOND)
-        return;
-    segmo__buf_init(&members, 16384);
-    segmo__buf_addf(&members, "\"destination\":\"%s\",\"code\":\"%s\",\"field\":",
-                    segmo__destination_name(outlet->destination), note->code);
-    segmo__json_put_text(&members, note->field);
-    segmo__buf_add_lit(&members, ",\"message\":");
-    segmo__json_put_text(&members, note->words);
-    segmo__buf_add_lit(&members, ",\"messageId\":");
-    segmo__buf_add_slice(&members, id);
-    segmo__reports_add(outlet->client->reports, SEGMO_REPORT_WARNING, segmo__buf_slice(&members));
-    segmo__buf_free(&members);
+    for (uint32_t i = 0; i < notes->kept_count && !notes->kept.failed; i++, at += strlen(at) + 1)
+        if (outlet->warnings_in_second++ < WARNINGS_PER_SECOND)
+            segmo__reports_add(outlet->client->reports, SEGMO_REPORT_WARNING, segmo__slice_of(at));
 }
 
 static void remember_id(segmo__flight *flight, const segmo__message *message)
@@ -124,7 +141,9 @@ static enum packed pack_item(segmo__outlet *outlet, const segmo__rules *rules, s
 {
     segmo__record_ref place = segmo__outlet_place(item);
     segmo__message message;
-    struct note_context context = {outlet, &message, wall_ms};
+    struct note_context context = {outlet, &message};
+    segmo__notes *notes = &outlet->shop->notes;
+    const segmo__notes before = *notes;
     segmo_error *error = NULL;
     const char *reason = NULL;
     enum packed packed = PACKED;
@@ -137,7 +156,7 @@ static enum packed pack_item(segmo__outlet *outlet, const segmo__rules *rules, s
         return settled_or_stuck(segmo__outlet_settle_dead(outlet, body->source, item,
                                                           item->attempts, &message, "max_age", 0,
                                                           (segmo__slice){"", 0}));
-    switch (segmo__body_add(body, &message, wall_ms, item->attempts == 0 ? report_note : NULL,
+    switch (segmo__body_add(body, &message, wall_ms, item->attempts == 0 ? keep_note : NULL,
                             &context, &reason, &error)) {
     case SEGMO__ADDED:
         if (rules->limits.report_attempts || rules->limits.report_delivered)
@@ -160,6 +179,8 @@ static enum packed pack_item(segmo__outlet *outlet, const segmo__rules *rules, s
                                       0, segmo__slice_of(segmo_error_message(error))));
         break;
     }
+    if (packed != PACKED)
+        drop_notes(notes, &before);
     segmo_error_free(error);
     return packed;
 }
@@ -219,34 +240,24 @@ static int compresses(const segmo__outlet *outlet, const segmo__rules *rules)
     return rules->limits.gzip && outlet->destination == SEGMO__DESTINATION_SEGMENT;
 }
 
-static int launch(segmo__outlet *outlet, const segmo__rules *rules, const segmo__body *body,
-                  segmo__flight *flight, segmo_error **err)
+/* Hands the flight's body to the network. */
+static int start(segmo__flight *flight, const segmo__source *source, int gzipped, segmo_error **err)
 {
-    const segmo__source *source = body->source;
-    segmo__buf *raw = body->bytes;
-    int gzipped = compresses(outlet, rules) &&
-                  segmo__gzip_run(outlet->shop->gzip, segmo__buf_slice(raw), &flight->body);
-    segmo__http_request request = {
-        .gzipped = gzipped, .retry_count = flight->attempts, .tag = flight};
+    segmo__outlet *outlet = flight->outlet;
+    segmo__http_request request = {.url = flight->url.data,
+                                   .body = segmo__buf_slice(&flight->body),
+                                   .gzipped = gzipped,
+                                   .retry_count = flight->attempts,
+                                   .tag = flight};
     char app_key[160];
 
-    segmo__count(&outlet->tally->bytes_raw, raw->len);
-    if (!gzipped) {
-        segmo__buf swap = flight->body;
-
-        flight->body = *raw;
-        *body->bytes = swap;
-    }
-    segmo__buf_add_char(&flight->url, '\0');
-    request.url = flight->url.data;
-    request.body = segmo__buf_slice(&flight->body);
     if (outlet->destination == SEGMO__DESTINATION_SEGMENT) {
         request.user = source->segment.write_key;
         request.password = "";
     } else {
         request.user = source->moengage.app_id;
         request.password = source->moengage.api_key;
-        if (body->endpoint == SEGMO__MOENGAGE_TRANSITION) {
+        if (flight->endpoint == SEGMO__MOENGAGE_TRANSITION) {
             segmo__buf line = {.data = app_key, .cap = sizeof app_key, .max = sizeof app_key};
 
             segmo__buf_addf(&line, "MOE-APPKEY: %s", source->moengage.app_id);
@@ -255,6 +266,57 @@ static int launch(segmo__outlet *outlet, const segmo__rules *rules, const segmo_
     }
     segmo__count(&outlet->tally->bytes_sent, request.body.len);
     return segmo__http_start(outlet->shop->http, &request, err);
+}
+
+/* Starts the request, or has its body packed first: the flight then starts when that is done. */
+static int launch(segmo__outlet *outlet, const segmo__rules *rules, const segmo__body *body,
+                  segmo__flight *flight, segmo_error **err)
+{
+    segmo__outlet_shop *shop = outlet->shop;
+    int gzipped = 0;
+
+    segmo__count(&outlet->tally->bytes_raw, body->bytes->len);
+    segmo__buf_add_char(&flight->url, '\0');
+    flight->endpoint = body->endpoint;
+    if (compresses(outlet, rules)) {
+        if (segmo__packer_give(shop->packer, body->bytes, &flight->body, flight))
+            return SEGMO_OK;
+        gzipped = segmo__gzip_run(shop->gzip, segmo__buf_slice(body->bytes), &flight->body);
+    }
+    if (!gzipped) {
+        segmo__buf swap = flight->body;
+
+        flight->body = *body->bytes;
+        *body->bytes = swap;
+    }
+    return start(flight, body->source, gzipped, err);
+}
+
+static void start_packed(segmo__flight *flight, const segmo__rules *rules, int gzipped,
+                         int64_t now_ms)
+{
+    const segmo__source *source =
+        segmo__settings_source_by_hash(rules->settings, flight->outlet->source);
+    segmo_error *error = NULL;
+    segmo__http_answer none = {.tag = flight,
+                               .error = "the request could not be started",
+                               .cause = SEGMO__HTTP_OTHER,
+                               .retry_after_ms = -1,
+                               .reset_ms = -1};
+
+    if (!source || start(flight, source, gzipped, &error) != SEGMO_OK)
+        segmo__outlet_answer(flight, rules, &none, now_ms);
+    segmo_error_free(error);
+}
+
+void segmo__outlets_start_packed(segmo__outlet_shop *shop, const segmo__rules *rules,
+                                 int64_t now_ms)
+{
+    void *flight;
+    int gzipped;
+
+    while (segmo__packer_take(shop->packer, &flight, &gzipped))
+        start_packed(flight, rules, gzipped, now_ms);
 }
 
 /* Sends the front of a lane. 0 when nothing more can be sent now. */
@@ -272,6 +334,7 @@ int segmo__outlet_send(segmo__outlet *outlet, const segmo__rules *rules,
         return 0;
     }
     flight->lane = lane;
+    drop_notes(&outlet->shop->notes, &(segmo__notes){0});
     segmo__body_begin(&body, outlet->destination, source, &outlet->shop->raw,
                       rules->limits.max_batch_bytes);
     packed = pack_lane(outlet, rules, &body, flight, rules->limits.flush_at);
@@ -296,6 +359,7 @@ int segmo__outlet_send(segmo__outlet *outlet, const segmo__rules *rules,
         return 0;
     }
     segmo__flight_depart(flight);
+    report_notes(outlet, now_ms);
     rate_take(outlet, &body, now_ms);
     segmo__lanes_sent(outlet->lanes, lane, flight->count);
     segmo__count(&outlet->tally->requests, 1);

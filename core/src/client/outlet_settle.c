@@ -65,16 +65,14 @@ int segmo__outlet_settle_dead(segmo__outlet *outlet, const segmo__source *source
     return 1;
 }
 
-/* Reads a stored message again into the shop's buffer. */
 int segmo__outlet_read_back(segmo__outlet *outlet, const segmo__lane_item *item,
                             segmo__message *message)
 {
     segmo__record_ref place = segmo__outlet_place(item);
-    segmo__buf *stored = &outlet->shop->message;
+    segmo__slice stored;
 
-    segmo__buf_clear(stored);
-    return segmo__spool_read(outlet->client->spool, &place, stored, NULL) == SEGMO_OK &&
-           segmo__message_read(message, segmo__buf_slice(stored), NULL) == SEGMO_OK;
+    return segmo__spool_read(outlet->client->spool, &place, &stored, NULL) == SEGMO_OK &&
+           segmo__message_read(message, stored, NULL) == SEGMO_OK;
 }
 
 int segmo__outlet_bury(segmo__outlet *outlet, const segmo__source *source,

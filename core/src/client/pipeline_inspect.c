@@ -153,18 +153,69 @@ done:
     return status;
 }
 
+/* What only a look into the message tells, in words. */
+static const segmo__decision late_refusals[] = {
+    {0, "no_user_id",
+     "the userId is blank, and MoEngage takes known users only here; give a userId"},
+    {0, "refused_user_id",
+     "MoEngage refuses ids such as guest, unknown, null or 1, and those of one character; give the "
+     "user's own id"},
+    {0, "same_user_id", "both ids of the alias are the same, so there is nothing to merge"},
+};
+
+static segmo__decision explain_skip(const char *reason)
+{
+    for (size_t i = 0; i < sizeof late_refusals / sizeof late_refusals[0]; i++)
+        if (strcmp(late_refusals[i].reason, reason) == 0)
+            return late_refusals[i];
+    return (segmo__decision){0, reason, NULL};
+}
+
+/* By making the request: rules of MoEngage may refuse what routing lets pass. `why` is freed after
+ * the decision was used. */
+static segmo__decision decide_moengage(const segmo__source *source, const segmo__message *message,
+                                       segmo_error **why)
+{
+    segmo__decision decision = segmo__route(source, message, SEGMO__DESTINATION_MOENGAGE);
+    const char *reason = NULL;
+    segmo__buf bytes;
+    segmo__body body;
+
+    if (!decision.send)
+        return decision;
+    segmo__buf_init(&bytes, ANSWER_MAX);
+    segmo__body_begin(&body, SEGMO__DESTINATION_MOENGAGE, source, &bytes, SEGMO__SEGMENT_BODY_MAX);
+    switch (segmo__body_add(&body, message, segmo__clock_wall_ms(), NULL, NULL, &reason, why)) {
+    case SEGMO__ADD_SKIP:
+        decision = explain_skip(reason);
+        break;
+    case SEGMO__ADD_DEAD:
+        decision = (segmo__decision){0, reason, segmo_error_message(*why)};
+        break;
+    default:
+        break;
+    }
+    segmo__buf_free(&bytes);
+    return decision;
+}
+
 int segmo__pipeline_explain(const segmo__rules *rules, const char *source_name, segmo__slice json,
                             segmo__buf *out, segmo_error **err)
 {
     const segmo__source *source = segmo__pipeline_source(rules, source_name, err);
+    segmo__decision moengage;
+    segmo_error *why = NULL;
     segmo__message message;
     segmo__buf stored;
     int status;
 
     segmo__buf_init(&stored, SEGMO__MESSAGE_STORED_MAX);
     status = source ? read_in(rules, source, json, &stored, &message, err) : SEGMO_ERR_NOT_FOUND;
-    if (status == SEGMO_OK)
-        segmo__route_explain(out, source, &message);
+    if (status == SEGMO_OK) {
+        moengage = decide_moengage(source, &message, &why);
+        segmo__route_explain(out, source, &message, &moengage);
+    }
+    segmo_error_free(why);
     segmo__buf_free(&stored);
     if (status == SEGMO_OK && out->failed)
         status = segmo__fail_memory(err);

@@ -1,11 +1,12 @@
 /* The policy drop_oldest: when a destination is over its quota, its oldest messages become dead
- * letters. */
+ * letters, but for those that are on their way. */
 #ifndef SEGMO_CLIENT_TRIM_H
 #define SEGMO_CLIENT_TRIM_H
 
-#include "client/client.h"
+#include "client/outlet.h"
 
 /* Worker's thread. */
-void segmo__trim_oldest(segmo_client *client, const segmo__rules *rules);
+void segmo__trim_oldest(segmo_client *client, const segmo__rules *rules,
+                        segmo__outlet *const *outlets, size_t outlet_count);
 
 #endif

@@ -208,7 +208,7 @@ static void one_round(segmo__worker *worker)
     follow_rules(worker, rules, now_ms);
     tick(worker, now_ms);
     if (rules->limits.when_full == SEGMO__FULL_DROP_OLDEST)
-        segmo__trim_oldest(worker->client, rules);
+        segmo__trim_oldest(worker->client, rules, worker->outlets, worker->outlet_count);
     for (size_t i = 0; i < worker->outlet_count; i++)
         segmo__outlet_pump(worker->outlets[i], rules, now_ms, hurry, &next_ms);
     ask_to_be_woken(worker, rules, seen, now_ms);
@@ -221,6 +221,7 @@ static void one_round(segmo__worker *worker)
     atomic_store(&worker->wake_at, NOBODY);
     take_answers(worker, rules);
     commit(worker);
+    segmo__outlets_start_packed(&worker->shop, rules, segmo__clock_mono_ms());
     segmo__rules_release(rules);
 }
 
@@ -246,7 +247,7 @@ static void forget(segmo__worker *worker)
     segmo__rules_release(worker->seen_rules);
     segmo__gzip_free(worker->shop.gzip);
     segmo__buf_free(&worker->shop.raw);
-    segmo__buf_free(&worker->shop.message);
+    segmo__buf_free(&worker->shop.notes.kept);
     segmo__free(worker);
 }
 
@@ -261,17 +262,22 @@ int segmo__worker_start(segmo__worker **out, segmo_client *client, segmo_error *
     worker->client = client;
     worker->shop.client = client;
     segmo__buf_init(&worker->shop.raw, BODY_MAX);
-    segmo__buf_init(&worker->shop.message, BODY_MAX);
+    segmo__buf_init(&worker->shop.notes.kept, BODY_MAX);
     segmo__mutex_init(&worker->lock);
     segmo__cond_init(&worker->turned);
     atomic_store(&worker->wake_at, NOBODY);
     worker->next_adopt_ms = segmo__clock_mono_ms() + ADOPT_EVERY_MS;
     worker->file = segmo__config_file_stamp(client->config);
-    worker->shop.gzip = segmo__gzip_new((int)client->rules->limits.gzip_level);
-    status = worker->shop.gzip ? segmo__http_open(&worker->shop.http, &options, err)
-                               : segmo__fail_memory(err);
+    status = segmo__http_open(&worker->shop.http, &options, err);
     if (status != SEGMO_OK)
         goto fail;
+    worker->shop.gzip = segmo__gzip_new((int)client->rules->limits.gzip_level);
+    worker->shop.packer =
+        segmo__packer_new((int)client->rules->limits.gzip_level, worker->shop.http);
+    if (!worker->shop.gzip || !worker->shop.packer) {
+        status = segmo__fail_memory(err);
+        goto fail;
+    }
     code = segmo__thread_start(&worker->thread, run, worker, "segmo-worker");
     if (code == 0) {
         *out = worker;
@@ -280,6 +286,7 @@ int segmo__worker_start(segmo__worker **out, segmo_client *client, segmo_error *
     status = segmo__fail(err, SEGMO_ERR_MEMORY, NULL,
                          "the system allows no further thread (%d); raise the limit", code);
 fail:
+    segmo__packer_free(worker->shop.packer);
     segmo__http_close(worker->shop.http, 0);
     forget(worker);
     return status;
@@ -292,6 +299,7 @@ void segmo__worker_stop(segmo__worker *worker)
     atomic_store(&worker->stopping, 1);
     segmo__http_wake(worker->shop.http);
     pthread_join(worker->thread, NULL);
+    segmo__packer_free(worker->shop.packer); /* before the flights it packs and what it wakes */
     segmo__http_close(worker->shop.http, 0);
     forget(worker);
 }

@@ -16,37 +16,26 @@
 
 static const char *const call_names[] = {"identify", "track", "page", "screen", "group", "alias"};
 
-/* A member at the top that is looked for; the most frequent ones stand first. */
-typedef struct known_member {
-    const char *name;
-    size_t len;
-    int what; /* segmo__part, or one of the two below */
-} known_member;
-
 #define MEMBER_TYPE      (SEGMO__PART_COUNT)
 #define MEMBER_WRITE_KEY (SEGMO__PART_COUNT + 1)
-#define MEMBER(name, what)                                                                         \
-    {                                                                                              \
-        (name), sizeof(name) - 1, (what)                                                           \
-    }
 
-static const known_member known_members[] = {
-    MEMBER("type", MEMBER_TYPE),
-    MEMBER("event", SEGMO__PART_EVENT),
-    MEMBER("userId", SEGMO__PART_USER_ID),
-    MEMBER("context", SEGMO__PART_CONTEXT),
-    MEMBER("timestamp", SEGMO__PART_TIMESTAMP),
-    MEMBER("messageId", SEGMO__PART_MESSAGE_ID),
-    MEMBER("properties", SEGMO__PART_PROPERTIES),
-    MEMBER("anonymousId", SEGMO__PART_ANONYMOUS_ID),
-    MEMBER("integrations", SEGMO__PART_INTEGRATIONS),
-    MEMBER("traits", SEGMO__PART_TRAITS),
-    MEMBER("name", SEGMO__PART_NAME),
-    MEMBER("category", SEGMO__PART_CATEGORY),
-    MEMBER("groupId", SEGMO__PART_GROUP_ID),
-    MEMBER("previousId", SEGMO__PART_PREVIOUS_ID),
-    MEMBER("_metadata", SEGMO__PART_METADATA),
-    MEMBER("writeKey", MEMBER_WRITE_KEY),
+/* The members at the top that are looked for, by the length of their names. */
+#define NAME_MAX_LEN 12
+static const struct {
+    const char *name;
+    int what; /* segmo__part, or one of the two above */
+} known_members[NAME_MAX_LEN + 1][3] = {
+    [4] = {{"type", MEMBER_TYPE}, {"name", SEGMO__PART_NAME}},
+    [5] = {{"event", SEGMO__PART_EVENT}},
+    [6] = {{"userId", SEGMO__PART_USER_ID}, {"traits", SEGMO__PART_TRAITS}},
+    [7] = {{"context", SEGMO__PART_CONTEXT}, {"groupId", SEGMO__PART_GROUP_ID}},
+    [8] = {{"category", SEGMO__PART_CATEGORY}, {"writeKey", MEMBER_WRITE_KEY}},
+    [9] = {{"timestamp", SEGMO__PART_TIMESTAMP},
+           {"messageId", SEGMO__PART_MESSAGE_ID},
+           {"_metadata", SEGMO__PART_METADATA}},
+    [10] = {{"properties", SEGMO__PART_PROPERTIES}, {"previousId", SEGMO__PART_PREVIOUS_ID}},
+    [11] = {{"anonymousId", SEGMO__PART_ANONYMOUS_ID}},
+    [12] = {{"integrations", SEGMO__PART_INTEGRATIONS}},
 };
 
 static const struct {
@@ -77,10 +66,11 @@ typedef enum edit_kind {
 typedef struct edit {
     edit_kind kind;
     const char *at;
-    size_t cut;       /* bytes of the original that are left out */
-    const char *name; /* of a member to add; NULL when a value is replaced */
-    int first;        /* the added member is the first of its object: no comma */
-    ptrdiff_t growth; /* known once it is written */
+    size_t cut;                 /* bytes of the original that are left out */
+    const char *name;           /* of a member to add; NULL when a value is replaced */
+    int first;                  /* the added member is the first of its object: no comma */
+    ptrdiff_t growth;           /* known once it is written, as are these: */
+    size_t value_at, value_len; /* the new value, within the completed JSON */
 } edit;
 
 typedef struct draft {
@@ -91,9 +81,10 @@ typedef struct draft {
     segmo__slice write_key; /* the member, with the comma that has to go with it */
     int write_key_is_first;
     const char *members_end; /* of those passed so far */
+    int may_have_library;
     segmo__message message;
-    edit edits[EDITS_MAX];
     size_t edit_count;
+    edit edits[EDITS_MAX]; /* last: what is not used is not cleared */
 } draft;
 
 const char *segmo__call_name(segmo__call call)
@@ -116,18 +107,32 @@ uint64_t segmo__message_source_hash(const char *source_id)
 
 /* ---- finding ---- */
 
+static int plain_member(segmo__slice key)
+{
+    if (key.len > NAME_MAX_LEN)
+        return -1;
+    for (int i = 0; i < 3 && known_members[key.len][i].name; i++)
+        if (*key.at == *known_members[key.len][i].name &&
+            memcmp(key.at, known_members[key.len][i].name, key.len) == 0)
+            return known_members[key.len][i].what;
+    return -1;
+}
+
+/* A key may be written with escapes; then its length is not the name's. */
+static int escaped_member(segmo__slice key)
+{
+    for (size_t len = 0; len <= NAME_MAX_LEN; len++)
+        for (int i = 0; i < 3 && known_members[len][i].name; i++)
+            if (segmo__json_key_is(key, known_members[len][i].name))
+                return known_members[len][i].what;
+    return -1;
+}
+
 static int known_member_of(segmo__slice key)
 {
-    size_t count = sizeof known_members / sizeof known_members[0];
+    int what = plain_member(key);
 
-    for (size_t i = 0; i < count; i++)
-        if (key.len == known_members[i].len && !memcmp(key.at, known_members[i].name, key.len))
-            return known_members[i].what;
-    if (memchr(key.at, '\\', key.len))
-        for (size_t i = 0; i < count; i++)
-            if (segmo__json_key_is(key, known_members[i].name))
-                return known_members[i].what;
-    return -1;
+    return what < 0 && memchr(key.at, '\\', key.len) ? escaped_member(key) : what;
 }
 
 static void find_member(void *ctx, segmo__slice key, segmo__slice value)
@@ -261,6 +266,7 @@ static void read_timestamp(draft *d)
 
 static int find(draft *d, segmo__slice json, segmo_error **err)
 {
+    segmo__json_notes notes = {.each = find_member, .ctx = d, .rare_key = "library"};
     int status;
 
     if (json.len > SEGMO__MESSAGE_MAX)
@@ -269,9 +275,10 @@ static int find(draft *d, segmo__slice json, segmo_error **err)
                            SEGMO__MESSAGE_MAX);
     d->json = segmo__json_trim(json);
     d->members_end = d->json.at + 1;
-    status = segmo__json_check_members(json, find_member, d, err);
+    status = segmo__json_check_noting(json, &notes, err);
     if (status != SEGMO_OK)
         return status;
+    d->may_have_library = notes.saw_rare_key;
     if (segmo__json_kind_of(d->json) != SEGMO__JSON_OBJECT)
         return segmo__fail(err, SEGMO_ERR_INVALID, NULL,
                            "a message is a JSON object; send {\"type\": ..., ...}");
@@ -330,7 +337,7 @@ static void plan_library(draft *d)
 
     if (context.len == 0)
         plan_missing(d, EDIT_CONTEXT, "context", d->part[SEGMO__PART_CONTEXT]);
-    else if (!segmo__json_member(context, "library", &library))
+    else if (!d->may_have_library || !segmo__json_member(context, "library", &library))
         plan_member(d, EDIT_LIBRARY, "library", context);
     else if (is_null(library))
         plan_value(d, EDIT_LIBRARY, library);
@@ -441,14 +448,9 @@ static int part_made(edit_kind kind)
                                     : -1;
 }
 
-typedef struct made_part {
-    size_t at, len;
-} made_part;
-
-static void put_edit(const draft *d, edit *e, segmo__buf *out, size_t json_at, made_part *made)
+static void put_edit(const draft *d, edit *e, segmo__buf *out, size_t json_at)
 {
     size_t before = out->len, value_at;
-    int part = part_made(e->kind);
 
     if (e->name) {
         if (!e->first)
@@ -459,36 +461,45 @@ static void put_edit(const draft *d, edit *e, segmo__buf *out, size_t json_at, m
     value_at = out->len;
     put_value(d, e, out);
     e->growth = (ptrdiff_t)(out->len - before) - (ptrdiff_t)e->cut;
-    if (part >= 0)
-        made[part] = (made_part){value_at - json_at, out->len - value_at};
+    e->value_at = value_at - json_at;
+    e->value_len = out->len - value_at;
 }
 
-static void shift_parts(draft *d, const made_part *made)
+static void shift_part(draft *d, segmo__part part)
 {
-    for (int part = 0; part < SEGMO__PART_COUNT; part++) {
-        const char *start = part_of(d, (segmo__part)part).at;
-        ptrdiff_t at = d->message.part[part].at, len = d->message.part[part].len;
-        const char *end = start + len;
+    const char *start = part_of(d, part).at;
+    ptrdiff_t at = d->message.part[part].at, len = d->message.part[part].len;
+    const char *end = start + len;
 
-        for (size_t i = 0; i < d->edit_count; i++) {
-            if (d->edits[i].at < start)
-                at += d->edits[i].growth;
-            else if (d->edits[i].at < end)
-                len += d->edits[i].growth;
-        }
-        if (made[part].len > 0) {
-            at = (ptrdiff_t)made[part].at;
-            len = (ptrdiff_t)made[part].len;
-        }
-        d->message.part[part].at = (uint16_t)(len > 0 ? at : 0);
-        d->message.part[part].len = (uint16_t)len;
+    for (size_t i = 0; i < d->edit_count; i++) {
+        if (d->edits[i].at < start)
+            at += d->edits[i].growth;
+        else if (d->edits[i].at < end)
+            len += d->edits[i].growth;
+    }
+    d->message.part[part].at = (uint16_t)at;
+    d->message.part[part].len = (uint16_t)len;
+}
+
+static void shift_parts(draft *d)
+{
+    for (segmo__part part = 0; part < SEGMO__PART_COUNT; part++)
+        if (d->message.part[part].len > 0)
+            shift_part(d, part);
+    for (size_t i = 0; i < d->edit_count; i++) {
+        const edit *e = &d->edits[i];
+        int part = part_made(e->kind);
+
+        if (part < 0)
+            continue;
+        d->message.part[part].at = (uint16_t)e->value_at;
+        d->message.part[part].len = (uint16_t)e->value_len;
     }
 }
 
 /* The original bytes with the edits in them, behind what `out` holds. */
 static void put_completed(draft *d, segmo__buf *out)
 {
-    made_part made[SEGMO__PART_COUNT] = {{0, 0}};
     const char *at = d->json.at, *end = at + d->json.len;
     size_t json_at = out->len;
 
@@ -496,12 +507,12 @@ static void put_completed(draft *d, segmo__buf *out)
         edit *e = &d->edits[i];
 
         segmo__buf_add(out, at, (size_t)(e->at - at));
-        put_edit(d, e, out, json_at, made);
+        put_edit(d, e, out, json_at);
         at = e->at + e->cut;
     }
     segmo__buf_add(out, at, (size_t)(end - at));
     if (d->edit_count > 0)
-        shift_parts(d, made);
+        shift_parts(d);
     d->message.json_len = (uint32_t)(out->len - json_at);
 }
 
@@ -554,9 +565,12 @@ int segmo__message_complete(segmo__buf *stored, segmo__slice json,
                             const segmo__message_rules *rules, segmo_error **err)
 {
     size_t before = stored->len;
-    draft d = {.rules = rules};
-    int status = find(&d, json, err);
+    draft d;
+    int status;
 
+    memset(&d, 0, offsetof(draft, edits));
+    d.rules = rules;
+    status = find(&d, json, err);
     if (status != SEGMO_OK)
         return status;
     plan_edits(&d);

@@ -254,13 +254,12 @@ static void explain_limits(segmo__buf *out, const segmo__source *source)
 }
 
 static void explain_moengage(segmo__buf *out, const segmo__source *source,
-                             const segmo__message *message)
+                             const segmo__decision *decision)
 {
     const segmo__moengage_settings *moengage = &source->moengage;
-    segmo__decision decision = segmo__route(source, message, SEGMO__DESTINATION_MOENGAGE);
 
     segmo__buf_add_lit(out, "\"moengage\":{");
-    put_decision(out, &decision);
+    put_decision(out, decision);
     put_text(out, "mode", mode_names[source->mode]);
     put_text(out, "mode_reason", source->mode_reason);
     put_text(out, "host", moengage->forward ? moengage->host : NULL);
@@ -278,14 +277,16 @@ static void explain_moengage(segmo__buf *out, const segmo__source *source,
 }
 
 void segmo__route_explain(segmo__buf *out, const segmo__source *source,
-                          const segmo__message *message)
+                          const segmo__message *message, const segmo__decision *moengage)
 {
+    segmo__decision routed = segmo__route(source, message, SEGMO__DESTINATION_MOENGAGE);
+
     segmo__buf_add_char(out, '{');
     put_text(out, "type", segmo__call_name((segmo__call)message->call));
     explain_source(out, source);
     segmo__buf_add_char(out, ',');
     explain_segment(out, source, message);
     segmo__buf_add_char(out, ',');
-    explain_moengage(out, source, message);
+    explain_moengage(out, source, moengage ? moengage : &routed);
     segmo__buf_add_char(out, '}');
 }

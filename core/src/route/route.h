@@ -22,8 +22,9 @@ int segmo__route_marks_segment_copy(const segmo__source *source, const segmo__me
 /* For explain: appends one JSON object, {"type", "source": {...}, "segment": {...}, "moengage":
  * {...}}: per destination whether it gets the message, why not, where the request goes; whether
  * Segment's copy is marked; MoEngage's mode and why, its settings as resolved, and what the mode
- * cannot do. */
+ * cannot do. `moengage` is the decision to show for MoEngage, by who has looked into the message;
+ * NULL: that of segmo__route(). */
 void segmo__route_explain(segmo__buf *out, const segmo__source *source,
-                          const segmo__message *message);
+                          const segmo__message *message, const segmo__decision *moengage);
 
 #endif

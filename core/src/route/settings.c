@@ -145,6 +145,14 @@ static int fail(builder *b, const char *name, const char *words)
     return segmo__fail(b->err, SEGMO_ERR_OPTION, field, "%s: %s", field, words);
 }
 
+/* What goes in front of the colon of a Basic pair: with one of its own it would name another. */
+static int check_user(builder *b, const char *name, const char *value)
+{
+    if (value && strchr(value, ':'))
+        return fail(b, name, "holds a colon, which none does; copy it again, without the key");
+    return SEGMO_OK;
+}
+
 /* ---- one source --------------------------------------------------------------------------- */
 
 typedef int (*host_fn)(segmo__buf *out, const char *text, const char *field, segmo_error **err);
@@ -178,6 +186,8 @@ static int read_segment(builder *b, segmo__source *source)
 
     source->write_key = option(b, "segment.write_key");
     segment->write_key = source->write_key;
+    if (check_user(b, "segment.write_key", source->write_key) != SEGMO_OK)
+        return SEGMO_ERR_OPTION;
     segment->enabled =
         option(b, "segment.enabled") ? flag(b, "segment.enabled") : source->write_key != NULL;
     if (segment->enabled && !source->write_key)
@@ -234,6 +244,8 @@ static int read_credentials(builder *b, segmo__moengage_settings *moengage)
     moengage->enabled = forward >= 0 || moengage->forward;
     if (!moengage->forward)
         return SEGMO_OK;
+    if (check_user(b, "moengage.app_id", moengage->app_id) != SEGMO_OK)
+        return SEGMO_ERR_OPTION;
     if (!moengage->app_id)
         return fail(
             b, "moengage.app_id",

@@ -155,15 +155,13 @@ static int read_record(segmo__spool *spool, const segmo__record_ref *ref, segmo_
     return 0;
 }
 
-int segmo__spool_read(segmo__spool *spool, const segmo__record_ref *ref, segmo__buf *out,
+int segmo__spool_read(segmo__spool *spool, const segmo__record_ref *ref, segmo__slice *payload,
                       segmo_error **err)
 {
-    segmo__slice payload = {NULL, 0};
-    int code = read_record(spool, ref, &payload);
+    int code = read_record(spool, ref, payload);
 
-    if (code != 0)
-        return segmo__fail_io(err, code, "cannot read a record again in",
-                              spool->root ? spool->root : "memory");
-    segmo__buf_add_slice(out, payload);
-    return out->failed ? segmo__fail_memory(err) : SEGMO_OK;
+    if (code == 0)
+        return SEGMO_OK;
+    return segmo__fail_io(err, code, "cannot read a record again in",
+                          spool->root ? spool->root : "memory");
 }

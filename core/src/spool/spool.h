@@ -110,8 +110,8 @@ void segmo__spool_cursor_free(segmo__spool_cursor *cursor);
 /* 1 and a record (payload valid until the next call), 0 when nothing is left to read now. */
 int segmo__spool_next(segmo__spool_cursor *cursor, segmo__record_ref *ref, segmo__slice *payload);
 
-/* Reads a record again, appending its payload to `out`. Fails with SEGMO_ERR_IO. */
-int segmo__spool_read(segmo__spool *spool, const segmo__record_ref *ref, segmo__buf *out,
+/* Reads a record again; its payload is valid until the next call. Fails with SEGMO_ERR_IO. */
+int segmo__spool_read(segmo__spool *spool, const segmo__record_ref *ref, segmo__slice *payload,
                       segmo_error **err);
 
 /* Marks a record as settled for a destination, in memory; segmo__spool_commit() writes what was

@@ -5,13 +5,14 @@ module Segmo
   # @api private
   module Call
     # Blocking calls come back this often, so that Ctrl-C, Thread#kill and Timeout work.
-    SLICE_MS = 100
+    SLICE_S = 0.1
 
-    # Where one thread's calls put their error and their results; fibers have their own.
+    # What the calls of one thread, or fiber, use again and again: places for errors and results, a writer of JSON.
     class Slots
-      attr_reader :error, :out, :length
+      attr_reader :json, :error, :out, :length
 
       def initialize
+        @json = ::JSON::State.new
         @error = FFI::MemoryPointer.new(:pointer)
         @out = FFI::MemoryPointer.new(:pointer)
         @length = FFI::MemoryPointer.new(:size_t)
@@ -37,6 +38,9 @@ module Segmo
         native.read_bytes(@length.get(:size_t, 0)).force_encoding(Encoding::UTF_8)
       end
     end
+
+    # How long a message waits for a disk that syncs or a spool that gets room.
+    PATIENCE_S = 30
 
     module_function
 
@@ -64,18 +68,18 @@ module Segmo
     end
 
     # Calls a blocking function in slices until it has done its work or the time is over.
-    # @param seconds [Numeric, nil] nil: without an end
-    # @raise [Error::Timeout] when the time is over
-    def in_slices(seconds, function, *arguments)
-      deadline = seconds && (now + seconds)
-      begin
-        left_ms = deadline ? ((deadline - now) * 1000).ceil.clamp(0, SLICE_MS) : SLICE_MS
-        checked(function, *arguments, left_ms)
-      rescue Error::Timeout
-        raise if deadline && now >= deadline
+    # @param deadline [Float] by the monotonic clock
+    # @return [Boolean] whether it has done its work
+    # @raise [Error] but not {Error::Timeout}
+    def in_slices(deadline, function, *arguments)
+      checked(function, *arguments, slice_ms(deadline))
+      true
+    rescue Error::Timeout
+      now >= deadline ? false : retry
+    end
 
-        retry
-      end
+    def slice_ms(deadline)
+      ((deadline - now).clamp(0, SLICE_S) * 1000).ceil
     end
 
     def now

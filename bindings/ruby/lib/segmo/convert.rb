@@ -42,11 +42,12 @@ module Segmo
 
     class << self
       # @param message [Hash]
+      # @param slots [Call::Slots] the calling thread's
       # @return [String] JSON
       # @raise [Error::Invalid] for a value that the table does not name, with its place
-      def json(message)
+      def json(message, slots = Call.slots)
         if Plain.plain?(message)
-          defined?(::Oj) ? ::Oj.dump(message, OJ_OPTIONS) : ::JSON.generate(message)
+          defined?(::Oj) ? ::Oj.dump(message, OJ_OPTIONS) : slots.json.generate(message)
         else
           ::JSON.generate(value(message, []))
         end

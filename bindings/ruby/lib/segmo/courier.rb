@@ -20,6 +20,8 @@ module Segmo
 
     # Also in a forked child, where threads are not.
     def start
+      return if @thread&.alive?
+
       @stopping = false
       @thread = Thread.new { run }
       @thread.name = "segmo-reports"

@@ -38,9 +38,10 @@ module Segmo
       @to_h[name.to_s]
     end
 
-    # @return [Boolean] whether it is for on_error: a message is dead, or a destination stands still
+    # @return [Boolean] whether it is for on_error: a message is dead, a destination stands still, changed settings were
+    #   refused, or the spool is in trouble
     def error?
-      kind == :dead || kind == :paused
+      %i[dead paused spool].include?(kind) || self["code"] == "refused"
     end
   end
 end

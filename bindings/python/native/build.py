@@ -1,0 +1,10 @@
+"""What cffi compiles into segmo._native: the generated declarations, checked against segmo.h."""
+from pathlib import Path
+
+from cffi import FFI
+
+HERE = Path(__file__).resolve().parent
+
+ffi = FFI()
+ffi.cdef((HERE.parent / "segmo/_native_decl.cdef").read_text())
+ffi.set_source("segmo._native", "#include <segmo.h>", sources=["bindings/python/native/enqueue.c"], py_limited_api=True)

@@ -1,0 +1,101 @@
+"""Host values become JSON by the table that Python and Ruby share; orjson changes nothing but the speed."""
+import json
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+import tagged
+
+import segmo
+from segmo import _convert
+
+VECTORS = Path(__file__).resolve().parents[1] / "vectors/convert"
+CASES = [(path.stem, json.loads(path.read_text(encoding="utf-8"))) for path in sorted(VECTORS.glob("*.json"))]
+MINE = [pytest.param(case, id=name) for name, case in CASES if "python" in case.get("only", ["python"])]
+
+
+@pytest.fixture(params=["standard", "orjson"] if _convert.orjson else ["standard"])
+def encoder(request, monkeypatch):
+    """`encode` with one JSON library or the other."""
+    if request.param == "standard":
+        monkeypatch.setattr(_convert, "_encode", _convert._encode_standard)
+    return _convert.encode
+
+
+@pytest.fixture(scope="module")
+def judge(tmp_path_factory):
+    """A client without a network, for what the library refuses itself."""
+    with segmo.Client(segment_write_key="WK1", spool_memory_only=True, delivery_enabled=False) as client:
+        yield client
+
+
+def message(value):
+    return {"type": "track", "userId": "u-7", "event": "Lamp Lit", "properties": {"x": value}}
+
+
+def built(case):
+    try:
+        return tagged.build(case["value"])
+    except tagged.NotInstalled as missing:
+        pytest.skip(f"not run: {missing} is not installed")
+
+
+def test_there_are_cases():
+    assert len(MINE) > 80
+
+
+def test_orjson_is_compared_too():
+    if not _convert.orjson:
+        pytest.skip("not run: orjson is not installed (pip install orjson), so its results are not compared")
+    assert _convert._encode is not _convert._encode_standard
+
+
+@pytest.mark.parametrize("case", MINE)
+def test_vector(case, encoder, judge):
+    value = built(case)
+    if "json" in case:
+        text = encoder(message(value)).decode()
+        assert text == '{"type":"track","userId":"u-7","event":"Lamp Lit","properties":{"x":%s}}' % case["json"]
+        judge.explain(message(value))
+        return
+    with pytest.raises(segmo.SegmoError) as refused:
+        judge.explain(message(value))
+    assert refused.value.field == case["error"].get("path", refused.value.field)
+    assert case["error"].get("class", "") in refused.value.message
+    assert not refused.value.retryable
+
+
+def test_a_refused_value_is_not_quoted(judge):
+    with pytest.raises(segmo.InvalidError) as refused:
+        judge.track("u-7", "Lamp Lit", {"secret": [object()], "password": "swordfish"})
+    assert refused.value.field == "/properties/secret/0"
+    assert "swordfish" not in str(refused.value)
+
+
+def test_what_a_host_object_raises_reaches_the_caller(judge):
+    class Broken(tagged.Mapping):
+        def __iter__(self):
+            raise KeyError("gone")
+
+    with pytest.raises(KeyError, match="gone"):
+        judge.track("u-7", "Lamp Lit", {"x": Broken([("a", 1)])})
+
+
+def test_plain_messages_are_not_walked_in_python(encoder, monkeypatch):
+    def never(*_):
+        raise AssertionError("walked")
+    monkeypatch.setattr(_convert, "_Writer", never)
+    plain = message([1, 2.5, "caf\u00e9", True, {"a": [{}]}])
+    assert json.loads(encoder(plain)) == plain
+
+
+def test_exact_digits_do_not_spoil_their_neighbours(encoder):
+    text = encoder(message({"a": Decimal("0.1234567890123456789012345"), "b": None, 5: "\x00"})).decode()
+    assert json.loads(text, parse_float=Decimal)["properties"]["x"] == {
+        "a": Decimal("0.1234567890123456789012345"), "b": None, "5": "\x00"}
+
+
+def test_the_hosts_objects_are_not_changed(encoder):
+    given = {"at": {1, 2}, "n": Decimal("1.50")}
+    encoder(message(given))
+    assert given == {"at": {1, 2}, "n": Decimal("1.50")}

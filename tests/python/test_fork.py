@@ -1,0 +1,193 @@
+"""Whatever forks: 10,000 events of four children and one of the parent, none lost, none twice, no hang at exit."""
+import importlib.util
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from harness import Process, wait_until
+
+import segmo
+
+APPS = Path(__file__).resolve().parent / "apps"
+EVENTS, PART = 10000, 100
+PARTS = range(1, EVENTS, PART)
+
+
+@pytest.fixture
+def start(environment, processes, tmp_path):
+    """Starts a server in the directory of the applications; its words are in `server.log`."""
+    def run(*command, **more):
+        with open(tmp_path / "server.log", "wb") as log:
+            process = Process(list(map(str, command)), stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=APPS,
+                              env={**environment, "PYTHONDONTWRITEBYTECODE": "1", **more})
+        process.log = lambda: (tmp_path / "server.log").read_text(errors="replace")
+        return processes(process)
+    return run
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def answers(url):
+    try:
+        urllib.request.urlopen(url + "/?first=0&count=0", timeout=20).close()
+        return True
+    except OSError:
+        return False
+
+
+def ask_all(url):
+    """Has a web server track all events; answers how many of its workers took part."""
+    def ask(first):
+        with urllib.request.urlopen(f"{url}/?first={first}&count={PART}", timeout=60) as answer:
+            return answer.read()
+    with ThreadPoolExecutor(8) as pool:
+        return len(set(pool.map(ask, PARTS)))
+
+
+def all_arrived_once(sandbox, events=EVENTS + 1):
+    stats = sandbox.wait_for("segment", unique=events)
+    assert (stats["unique"], stats["seq"]["unique"]) == (events, events)
+    assert (stats["duplicates"], stats["seq"]["duplicates"], stats["order_violations"]) == (0, 0, 0)
+
+
+def test_gunicorn_with_a_preloaded_application(start, sandbox):
+    if not importlib.util.find_spec("gunicorn"):
+        pytest.skip("not run: gunicorn is not installed")
+    server = start(sys.executable, "-m", "gunicorn", "--preload", "--workers", 4, "--bind", "127.0.0.1:0",
+                   "wsgi:application")
+    url = wait_until(lambda: re.search(r"Listening at: (http://\S+)", server.log()), "gunicorn listens")[1]
+    wait_until(lambda: answers(url), "gunicorn answers")
+    assert ask_all(url) > 1
+    assert server.stop() == 0, server.log()
+    all_arrived_once(sandbox)
+
+
+@pytest.mark.parametrize("threads", [True, False])
+def test_uwsgi(start, sandbox, threads):
+    uwsgi = shutil.which("uwsgi-core") or shutil.which("uwsgi")
+    if not uwsgi:
+        pytest.skip("not run: uwsgi is not installed")
+    url = "http://127.0.0.1:%d" % free_port()
+    server = start(uwsgi, "--plugin", "python3", "--http-socket", url[7:], "--master", "--processes", 4, "--need-app",
+                   "--wsgi-file", "wsgi.py", "--die-on-term", *(["--enable-threads"] if threads else []))
+    wait_until(lambda: answers(url), "uwsgi answers")
+    assert ask_all(url) > 1
+    assert server.stop() == 0, server.log()
+    all_arrived_once(sandbox)
+
+
+def test_celery_with_its_default_pool(start, sandbox, environment, tmp_path):
+    if not importlib.util.find_spec("celery"):
+        pytest.skip("not run: celery is not installed")
+    broker = tmp_path / "broker"
+    broker.mkdir()
+    server = start(sys.executable, "-m", "celery", "-A", "celery_app", "worker", "-P", "prefork", "-c", 4,
+                   "--without-gossip", "--without-mingle", "-l", "info", BROKER_DIR=str(broker))
+    send = f"import celery_app\nfor first in {PARTS!r}: celery_app.record.delay(first, {PART})"
+    # The sender opens a client of its own; its event must not look like the worker's.
+    send = "import segmo; segmo.Client.track = lambda *_, **__: None\n" + send
+    subprocess.run([sys.executable, "-c", send], cwd=APPS, check=True, timeout=60,
+                   env={**environment, "BROKER_DIR": str(broker), "SEGMO_SPOOL_DIR": str(tmp_path / "other")})
+    wait_until(lambda: server.log().count("succeeded") == len(PARTS), "all tasks are done", 60)
+    assert server.stop(60) == 0, server.log()
+    all_arrived_once(sandbox)
+
+
+MULTIPROCESSING = """
+import multiprocessing, os, sys
+import segmo
+
+def work(client, first, count):
+    client = client or segmo.Client()
+    for seq in range(first, first + count):
+        client.track("child-%d" % os.getpid(), "Lamp Lit", {"seq": seq})
+
+if __name__ == "__main__":
+    method = sys.argv[1]
+    client = segmo.Client()
+    client.track("parent", "Started", {"seq": 0})
+    context = multiprocessing.get_context(method)
+    children = [context.Process(target=work, args=(client if method == "fork" else None, 1 + 2500 * n, 2500))
+                for n in range(4)]
+    for child in children: child.start()
+    for child in children: child.join()
+    sys.exit(max(child.exitcode for child in children))
+"""
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_multiprocessing(start, sandbox, tmp_path, method):
+    program = tmp_path / "program.py"
+    program.write_text(MULTIPROCESSING)
+    process = start(sys.executable, program, method)
+    assert process.wait(60) == 0, process.log()
+    all_arrived_once(sandbox)
+
+
+FORKS = """
+import os, segmo
+client = segmo.Client()
+client.track("parent", "Started", {"seq": 0})
+children = []
+for n in range(4):
+    pid = os.fork()
+    if pid == 0:
+        for seq in range(1 + 2500 * n, 1 + 2500 * (n + 1)):
+            client.track("child-%d" % n, "Lamp Lit", {"seq": seq})
+        os._exit(0)
+    children.append(pid)
+for pid in children: os.waitpid(pid, 0)
+"""
+
+
+def test_children_that_end_at_once_leave_their_events_to_the_next_client(run_python, sandbox, options):
+    done = run_python(FORKS)
+    assert done.returncode == 0, done.stderr
+    with segmo.Client(**options):
+        stats = sandbox.wait_for("segment", unique=EVENTS + 1)
+    assert (stats["unique"], stats["order_violations"]) == (EVENTS + 1, 0)
+
+
+def test_the_parents_unsent_events_are_the_parents_alone(run_python, sandbox):
+    """What waited in the parent when it forked is not sent by the child as well."""
+    sandbox.script({"status": 503, "times": 2})
+    done = run_python("""
+import os, segmo
+client = segmo.Client()
+for seq in range(1000): client.track("parent", "Lamp Lit", {"seq": seq})
+if os.fork() == 0:
+    client.track("child", "Lamp Lit", {"seq": 1000})
+    client.close(20)
+    os._exit(0)
+os.wait()
+client.close(20)
+""")
+    assert done.returncode == 0, done.stderr
+    all_arrived_once(sandbox, 1001)
+
+
+def test_callbacks_work_in_a_child(run_python, sandbox):
+    sandbox.script({"status": 400})
+    done = run_python("""
+import os, segmo
+client = segmo.Client(on_error=lambda report: print(os.getpid() == child, report["kind"], flush=True))
+child = 0
+client.track("parent", "Lamp Lit"); client.flush(20)
+if os.fork() == 0:
+    child = os.getpid()
+    client.track("child", "Lamp Lit"); client.flush(20); client.close(20)
+    os._exit(0)
+os.wait()
+client.close(0)
+""")
+    assert sorted(done.stdout.split("\n")) == ["", "False dead", "True dead"], done.stderr
