@@ -66,7 +66,9 @@ module Segmo
     def read_yaml(path)
       said = YAML.safe_load(ERB.new(File.read(path)).result, aliases: true, filename: path) || {}
       section = ENV["RAILS_ENV"] || ENV["RACK_ENV"] || "development"
-      said.key?(section) ? (said["shared"] || {}).merge(said[section] || {}) : said
+      return said unless said.key?(section) || said.key?("shared")
+
+      named(said["shared"] || {}).merge(named(said[section] || {}))
     rescue SystemCallError => e
       raise Error::IO.new("the settings file #{path} cannot be read: #{e.message}", field: "config")
     rescue Psych::Exception => e

@@ -24,8 +24,9 @@ module Segmo
 
       private
 
+      # Of clean text only: what strangers write raises nowhere.
       def request
-        @request ||= ::Rack::Request.new(@env)
+        @request ||= ::Rack::Request.new(@env.transform_values { |value| value.instance_of?(String) ? clean(value) : value })
       end
 
       def context
@@ -35,8 +36,17 @@ module Segmo
       def page
         search = filtered(request.query_string)
         search = "?#{search}" unless search.empty?
-        { "path" => text(request.path), "search" => text(search), "url" => text("#{request.base_url}#{request.path}#{search}"),
+        { "path" => text(path), "search" => text(search), "url" => text("#{request.base_url}#{path}#{search}"),
           "referrer" => text(referrer) }.compact
+      end
+
+      # Without the parts that are parameters to be filtered, as in /reset/:token.
+      def path
+        parameters = filter ? @env.fetch("action_dispatch.request.path_parameters", {}) : {}
+        parameters.reduce(request.path) do |path, (name, value)|
+          shown = filter.filter(name.to_s => value).each_value.first
+          shown == value ? path : path.gsub(::Rack::Utils.escape_path(value.to_s), shown.to_s)
+        end
       end
 
       def referrer
@@ -46,7 +56,7 @@ module Segmo
 
       # The language that is liked best, as it is written there.
       def locale
-        language, = ::Rack::Utils.q_values(@env["HTTP_ACCEPT_LANGUAGE"]).max_by { |_, quality| quality }
+        language, = ::Rack::Utils.q_values(request.get_header("HTTP_ACCEPT_LANGUAGE")).max_by { |_, quality| quality }
         text(language) unless language == "*"
       end
 
@@ -62,16 +72,16 @@ module Segmo
       end
 
       def anonymous_id
-        text(request.cookies[ANONYMOUS_ID_COOKIE]&.delete('"'))
+        text(request.cookies[ANONYMOUS_ID_COOKIE])&.delete('"')
       end
 
-      # A query string without the values of the parameters that Rails' filter_parameters name.
+      # A query without the values of the parameters that Rails' filter_parameters name.
       def filtered(query)
         return query unless filter
 
         query.gsub(/([^&;=]+)=([^&;]*)/) do
-          pair = [Regexp.last_match(1), Regexp.last_match(2)]
-          [pair[0], filter.filter(decoded(pair[0]) => pair[1]).each_value.first].join("=")
+          name, value = Regexp.last_match.captures
+          "#{name}=#{filter.filter(decoded(name) => value).each_value.first}"
         end
       end
 
@@ -80,16 +90,19 @@ module Segmo
       end
 
       def decoded(name)
-        ::Rack::Utils.unescape(name)
+        clean(::Rack::Utils.unescape(name))
       rescue ArgumentError
         name
       end
 
-      # Servers hand over bytes; nil where there is nothing.
+      # nil where there is nothing.
       def text(bytes)
-        return if bytes.nil? || bytes.empty?
+        clean(bytes)[0, LONGEST] unless bytes.nil? || bytes.empty?
+      end
 
-        bytes.dup.force_encoding(Encoding::UTF_8).scrub[0, LONGEST]
+      # Servers hand over bytes.
+      def clean(bytes)
+        bytes.dup.force_encoding(Encoding::UTF_8).scrub
       end
     end
   end
