@@ -1,15 +1,14 @@
 # frozen_string_literal: true
 
 # Messages that wait for a commit, with a real database.
-require_relative "helper"
+require_relative "frameworks"
 require "logger"
 require "stringio"
 
 class AfterCommitTest < SegmoTest
   def setup
-    skip "not run: activerecord and sqlite3 are not installed" unless Gem.try_activate("activerecord") && Gem.try_activate("sqlite3")
+    need "active_record", "sqlite3"
     super
-    require "active_record"
     connect(ActiveRecord::Base, "first")
     Segmo.client = @client = open_client
   end

@@ -1,15 +1,13 @@
 # frozen_string_literal: true
 
 # Request context and the campaign export, behind a real server.
-require_relative "helper"
-require_relative "server"
+require_relative "frameworks"
 require "logger"
 require "stringio"
 
 class RackTest < SegmoTest
   def setup
-    skip "not run: rack is not installed" unless Gem.try_activate("rack")
-    skip "not run: puma is not installed" unless Gem.try_activate("puma")
+    need "rack", "puma", "puma/server"
     super
     @client = open_client
   end
