@@ -78,9 +78,9 @@ all: ## build the library and the segmo program into build/release
 	@$(MAKE) products
 
 run: ## build, then carry 10,000 events through a sandbox of Segment and MoEngage and sum up
-	$(PACKAGES) build run
-	@$(MAKE) products
-	@$(PYTHON) tests/run/run.py
+	$(PACKAGES) build run ruby
+	@$(MAKE) products ruby-products
+	@RUBY=$(RUBY) $(PYTHON) tests/run/run.py
 
 test: ## everything a change must pass: unit tests with their vectors, integration (under 10 minutes)
 	$(PACKAGES) build run python ruby test
@@ -104,7 +104,7 @@ integration: ## the tests of the built program and library alone
 	$(SUITE) pytest:$(CONFIG)
 
 ruby: ## the Ruby gem's tests alone
-	$(PACKAGES) build run ruby
+	$(PACKAGES) build run ruby test
 	@$(MAKE) products ruby-products
 	$(SUITE) ruby:$(CONFIG)
 
@@ -143,8 +143,8 @@ abi-record: ## record the binary interface of a release
 	@tests/abi/abi.sh record $(B)/libsegmo.so.1
 
 bench: ## the figures, as ratios taken in one run
-	$(PACKAGES) build run
-	@$(MAKE) products bench-programs
+	$(PACKAGES) build run ruby
+	@$(MAKE) products bench-programs ruby-products
 	@$(PYTHON) tests/bench/bench.py
 
 wheel: ## the Python package with the library inside, as build/wheel/segmo-*.whl

@@ -21,12 +21,12 @@ PARTS = range(1, EVENTS, PART)
 
 @pytest.fixture
 def start(environment, processes, tmp_path):
-    """Starts a server in the directory of the applications; its words are in `server.log`."""
-    def run(*command, **more):
-        with open(tmp_path / "server.log", "wb") as log:
-            process = Process(list(map(str, command)), stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=APPS,
+    """Starts a server in the directory of the applications; what it says so far is `server.log()`."""
+    def run(*command, log="server.log", **more):
+        with open(tmp_path / log, "wb") as words:
+            process = Process(list(map(str, command)), stdin=subprocess.DEVNULL, stdout=words, stderr=words, cwd=APPS,
                               env={**environment, "PYTHONDONTWRITEBYTECODE": "1", **more})
-        process.log = lambda: (tmp_path / "server.log").read_text(errors="replace")
+        process.log = lambda: (tmp_path / log).read_text(errors="replace")
         return processes(process)
     return run
 
@@ -86,18 +86,27 @@ def test_uwsgi(start, sandbox, threads):
     all_arrived_once(sandbox)
 
 
-def test_celery_with_its_default_pool(start, sandbox, environment, tmp_path):
-    if not importlib.util.find_spec("celery"):
-        pytest.skip("not run: celery is not installed")
-    broker = tmp_path / "broker"
-    broker.mkdir()
+@pytest.fixture
+def broker(start):
+    if not importlib.util.find_spec("celery") or not importlib.util.find_spec("redis") or not shutil.which("redis-server"):
+        pytest.skip("not run: celery, redis and its server are not all installed")
+    port = free_port()
+    server = start("redis-server", "--port", port, "--bind", "127.0.0.1", "--save", "", log="broker.log")
+    wait_until(lambda: "Ready to accept connections" in server.log(), "redis is ready")
+    return f"redis://127.0.0.1:{port}/0"
+
+
+def test_celery_with_its_default_pool(start, broker, sandbox, environment, tmp_path):
     server = start(sys.executable, "-m", "celery", "-A", "celery_app", "worker", "-P", "prefork", "-c", 4,
-                   "--without-gossip", "--without-mingle", "-l", "info", BROKER_DIR=str(broker))
-    send = f"import celery_app\nfor first in {PARTS!r}: celery_app.record.delay(first, {PART})"
-    # The sender opens a client of its own; its event must not look like the worker's.
-    send = "import segmo; segmo.Client.track = lambda *_, **__: None\n" + send
+                   "--without-gossip", "--without-mingle", "-l", "info", BROKER=broker)
+    send = f"""
+import segmo
+segmo.Client.track = lambda *_, **__: None  # the sender's own client says nothing
+import celery_app
+for first in {PARTS!r}: celery_app.record.delay(first, {PART})
+"""
     subprocess.run([sys.executable, "-c", send], cwd=APPS, check=True, timeout=60,
-                   env={**environment, "BROKER_DIR": str(broker), "SEGMO_SPOOL_DIR": str(tmp_path / "other")})
+                   env={**environment, "BROKER": broker, "SEGMO_SPOOL_DIR": str(tmp_path / "other")})
     wait_until(lambda: server.log().count("succeeded") == len(PARTS), "all tasks are done", 60)
     assert server.stop(60) == 0, server.log()
     all_arrived_once(sandbox)

@@ -3,12 +3,13 @@
 
     run.py [--count 10000] [--keep DIR]
 
-Starts the sandbox (strict stand-ins for Segment and MoEngage, a small share of its answers fails), then plays three
-scenes through the built program: cloud mode to both destinations, device mode, and MoEngage's campaign export back to
-Segment. Ends with a summary; the exit code is 0 only when the accounts of program and sandbox agree to the message.
+Starts the sandbox (strict stand-ins for Segment and MoEngage, a small share of its answers fails), then plays scenes
+through the built program: cloud mode to both destinations, device mode, the packages of other languages, and MoEngage's
+campaign export back to Segment. Ends with a summary; the exit code is 0 only when the accounts of program and sandbox agree to the message.
 """
 import argparse
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -18,7 +19,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PROGRAM = ROOT / "build/release/segmo"
+RUBY = os.environ.get("RUBY", "/usr/bin/ruby")
 WRITE_KEY, APP_ID, API_KEY = "WK-make-run", "APPMAKERUN", "data-api-key"
+
+# Programs that send the messages of a file, given options as NAME=VALUE, and print the client's counters.
+PACKAGES = {
+    "Ruby": [RUBY, "-I", ROOT / "bindings/ruby/lib", ROOT / "tests/run/send.rb"],
+}
 
 BAD_LINES = [
     '{"type":"track","event":"No one did this"}',
@@ -138,6 +145,23 @@ def device_scene(sandbox, accounts, work, count):
     accounts.expect("device: accepted", result["accepted"], count)
 
 
+def package_scene(language, command, sandbox, accounts, work, count):
+    """The same events again, from a program in another language that uses its package."""
+    sandbox.reset()
+    options = settings(sandbox, work / f"spool-{language.lower()}")[1::2]
+    done = subprocess.run([*command, work / "device-events.ndjson", *options], stdout=subprocess.PIPE, text=True,
+                          timeout=180)
+    if done.returncode:
+        sys.exit(f"the {language} program ended with code {done.returncode}")
+    program, received = json.loads(done.stdout), sandbox.stats()
+    print(f"\n  From {language}: {count:,} events to Segment and MoEngage")
+    line("accepted", program["accepted"])
+    accounts.expect(f"{language}: accepted", program["accepted"], count)
+    for name in ("segment", "moengage"):
+        destination_lines(name, program["destinations"][name], received[name])
+        accounts.destination(language, name, program["destinations"][name], received[name])
+
+
 def campaign_scene(sandbox, accounts, work, payloads):
     sandbox.reset()
     export = work / "campaign-export.ndjson"
@@ -167,13 +191,15 @@ def main():
     chosen = options.parse_args()
     shutil.rmtree(chosen.dir, ignore_errors=True)
     chosen.dir.mkdir(parents=True)
-    started = time.monotonic()
+    started, tenth = time.monotonic(), max(1, chosen.count // 10)
     accounts = Accounts()
     sandbox = Sandbox(chosen.dir / "received.ndjson")
     print(f"segmo: the sandbox plays Segment and MoEngage at {sandbox.url}; 3 % of its answers are 503")
     try:
         cloud_scene(sandbox, accounts, chosen.dir, chosen.count)
-        device_scene(sandbox, accounts, chosen.dir, max(1, chosen.count // 10))
+        device_scene(sandbox, accounts, chosen.dir, tenth)
+        for language, command in PACKAGES.items():
+            package_scene(language, command, sandbox, accounts, chosen.dir, tenth)
         campaign_scene(sandbox, accounts, chosen.dir, 5)
     finally:
         sandbox.stop()

@@ -89,6 +89,15 @@ def words(report: Report) -> str:
     return " ".join([report["kind"], *told])
 
 
+def start_thread(client: Any, listener: Listener) -> "Optional[Thread]":
+    """None where no thread can start (a limit, an isolated sub-interpreter): reports then wait, counted, unread."""
+    try:
+        return Thread(client, listener)
+    except RuntimeError as error:
+        log.warning("reports are not read: %s", error)
+        return None
+
+
 class Thread:
     """A thread that sleeps until reports wait, and tells the listener. Ends with `stop`."""
 
@@ -97,7 +106,11 @@ class Thread:
         self._listener = listener
         self._stopped, self._stop = os.pipe()
         self._thread = threading.Thread(target=self._run, name="segmo-reports", daemon=True)
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError:
+            self._close()
+            raise
 
     def _run(self) -> None:
         waiting = select.poll()
@@ -106,6 +119,9 @@ class Thread:
         while all(descriptor != self._stopped for descriptor, _ in waiting.poll()):
             self._listener.tell(self._client)
         self._listener.tell(self._client)
+        self._close()
+
+    def _close(self) -> None:
         os.close(self._stopped)
         os.close(self._stop)
 

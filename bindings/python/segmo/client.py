@@ -353,7 +353,7 @@ class Client:
         self._begun = True
         _begun.add(self)
         if self._wants_thread:
-            self._thread = _reports.Thread(self._client, self._listener)
+            self._thread = _reports.start_thread(self._client, self._listener)
         _close_with_multiprocessing()
 
     def _forked(self) -> None:

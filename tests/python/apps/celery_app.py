@@ -1,13 +1,10 @@
-"""Tasks that track, over a client that was opened before the pool forked. The broker is a directory."""
+"""Tasks that track, over a client that was opened before the pool forked."""
 import os
 
 import segmo
 from celery import Celery
 
-folder = os.environ["BROKER_DIR"]
-app = Celery("shop", broker="filesystem://")
-app.conf.broker_transport_options = {"data_folder_in": folder, "data_folder_out": folder, "control_folder": folder,
-                                     "polling_interval": 0.02}
+app = Celery("shop", broker=os.environ["BROKER"])
 app.conf.worker_prefetch_multiplier = 1
 client = segmo.Client()
 client.track("parent", "Server Started", {"seq": 0})
