@@ -12,11 +12,9 @@ class SidekiqTest < ProcessesTest
     require "segmo/active_job"
     ActiveJob::Base.queue_adapter = :sidekiq
     ActiveJob::Base.logger = nil
-    Sidekiq.options[:poll_interval_average] = 0.1
 
     class EventJob
       include Sidekiq::Worker
-      sidekiq_retry_in { 0 }
       def perform(name, failures = 0)
         failed = "failed-\#{jid}"
         if failures > 0 && !File.exist?(failed)
@@ -75,6 +73,8 @@ class SidekiqTest < ProcessesTest
     RUBY
     assert_equal %w[0 1 1 1], said.scan(/^\d$/).sort, "what is in Redis: #{said}"
     worker = sidekiq
+    sent(4)
+    enqueue("sleep 0.05 until Sidekiq::RetrySet.new.size > 0; Sidekiq::RetrySet.new.retry_all") # Sidekiq would wait longer
     messages = sent(5)
     end_of(worker)
     nobodys = messages.delete("Nobody's")
