@@ -26,6 +26,15 @@ class FakeTest < SegmoTest
                  Segmo::Testing.messages
   end
 
+  def test_the_applications_spool_settings_do_not_matter
+    file = File.join(work, "segmo.yml")
+    File.write(file, "spool: { dir: #{work}/nowhere }\n")
+    Segmo::Client.new(config: file).track(user_id: "u", event: "E")
+    Segmo::Client.new({ "spool.memory_only" => true }, config: false).track(user_id: "u", event: "E")
+    assert_tracked("E", times: 2)
+    refute File.exist?(File.join(work, "nowhere"))
+  end
+
   def test_what_would_be_refused_is_refused
     client = Segmo::Client.new(config: false)
     assert_raises(Segmo::Error::Invalid) { client.track(event: "E") }

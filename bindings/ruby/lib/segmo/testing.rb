@@ -1,5 +1,7 @@
 # frozen_string_literal: true
 
+require "fileutils"
+require "tmpdir"
 require_relative "../segmo"
 
 module Segmo
@@ -57,6 +59,16 @@ module Segmo
       end
 
       # @api private
+      # Options that fit whatever the application's settings say about its spool.
+      def nowhere
+        @directory ||= Dir.mktmpdir("segmo-fake").tap do |directory|
+          owner = Process.pid
+          at_exit { FileUtils.remove_entry(directory) if owner == Process.pid }
+        end
+        { delivery_enabled: false, spool_memory_only: false, spool_dir: @directory }
+      end
+
+      # @api private
       def record(client, message)
         IDS.each { |name| message[name] = message[name].to_s if message[name].is_a?(Integer) } # as the library does
         @lock.synchronize { @sent << Sent.new(client, message) }
@@ -66,13 +78,10 @@ module Segmo
 
     # What a client does otherwise while {Testing.fake?}.
     module Fake
-      NOWHERE = { delivery_enabled: false, spool_memory_only: true }.freeze
-      private_constant :NOWHERE
-
       private
 
       def open_native(options, file)
-        Testing.fake? ? super(options.merge(NOWHERE), file) : super
+        Testing.fake? ? super(options.merge(Testing.nowhere), file) : super
       end
 
       # Explaining refuses what accepting would refuse, and keeps nothing.
