@@ -219,6 +219,12 @@ class CampaignExportTest < RackTest
     refute_match(/source/, answer.body)
   end
 
+  def test_without_a_destination_it_is_ours_to_repair_too
+    serve(Segmo::Rack::CampaignExport.new(secrets: "s3cret"))
+    assert_equal "500", @server.post("/", payload(EVENT), BEARER).code
+    assert_match(/write_key/, @server.log)
+  end
+
   def test_the_applications_logger_is_told
     log = StringIO.new
     export = Segmo::Rack::CampaignExport.new(secrets: "s3cret", client: @client)

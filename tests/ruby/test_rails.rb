@@ -153,6 +153,14 @@ class RailsRequestTest < RailsTest
   end
 end
 
+class RailsWithoutRequestContextTest < RailsTest
+  def test_the_middleware_can_be_taken_out
+    said = app("puts App.middleware.map(&:name).grep(/Segmo/)", config: "config.middleware.delete Segmo::Rack::RequestContext")
+    assert_equal "", said
+    assert_equal "Segmo::Rack::RequestContext\n", app("puts App.middleware.map(&:name).grep(/Segmo/)")
+  end
+end
+
 class RailsJobsTest < RailsTest
   JOBS = <<~RUBY
     class EventJob < ActiveJob::Base
