@@ -231,8 +231,8 @@ $(B)/bench/%: $(B)/tests/bench/%.o $(B)/tests/bench/bench.o $(B)/libsegmo.a
 # The gem in place, for tests and development: it loads the library of this build.
 ruby-products: products $(B)/ruby/Makefile
 	@$(MAKE) -C $(B)/ruby $(if $(V),,>/dev/null)
-	@install -D $(B)/ruby/plain_native.so \
-	    bindings/ruby/lib/segmo/$$($(RUBY) -e 'print RbConfig::CONFIG["ruby_version"]')/plain_native.so
+	@install -D $(B)/ruby/plain_json.so \
+	    bindings/ruby/lib/segmo/$$($(RUBY) -e 'print RbConfig::CONFIG["ruby_version"]')/plain_json.so
 
 $(B)/ruby/Makefile: bindings/ruby/ext/segmo/extconf.rb
 	@mkdir -p $(@D)

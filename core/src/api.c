@@ -1,12 +1,15 @@
 /* The public functions: argument, fork and closed checks, then the call. */
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/json_bytes.h"
 #include "base/mem.h"
 #include "client/pipeline.h"
 #include "client/probe.h"
 #include "client/storage.h"
 #include "deliver/compress.h"
 #include "deliver/http.h"
+
+#include <stdio.h>
 
 #define RESULT_MAX (64u << 20)
 
@@ -44,14 +47,11 @@ void segmo_free(void *memory)
 
 /* ---- small helpers ----------------------------------------------------------------------- */
 
-static int need(const void *argument, const char *name, segmo_error **err)
-{
-    return argument ? SEGMO_OK : segmo__fail(err, SEGMO_ERR_INVALID, name, "must not be NULL");
-}
-
 /* Hands a finished buffer to the caller, or frees it when the call failed. */
 static int hand_out(int status, segmo__buf *buf, char **out, size_t *out_len, segmo_error **err)
 {
+    if (status >= SEGMO_OK && !out)
+        status = segmo__need(out, "out", err);
     if (status < SEGMO_OK) {
         segmo__buf_free(buf);
         return status;
@@ -71,10 +71,10 @@ static int64_t deadline(uint32_t timeout_ms)
 
 int segmo_client_open(segmo_client **out, const segmo_config *config, segmo_error **err)
 {
-    int status = need(out, "out", err);
+    int status = segmo__need(out, "out", err);
 
     if (status == SEGMO_OK)
-        status = need(config, "config", err);
+        status = segmo__need(config, "config", err);
     return status == SEGMO_OK ? segmo__client_new(out, config, err) : status;
 }
 
@@ -85,7 +85,7 @@ int segmo_client_enqueue(segmo_client *client, const char *source, const char *j
 
     if (status != SEGMO_OK)
         return status;
-    status = need(json, "json", err);
+    status = segmo__need(json, "json", err);
     if (status == SEGMO_OK)
         status = segmo__pipeline_accept(client, source, (segmo__slice){json, json_len}, -1, err);
     segmo__client_leave(client);
@@ -104,9 +104,9 @@ static int accept_many(accept_fn accept, segmo_client *client, const char *sourc
     if (status != SEGMO_OK)
         return status;
     segmo__buf_init(&result, RESULT_MAX);
-    status = need(json, "json", err);
+    status = segmo__need(json, "json", err);
     if (status == SEGMO_OK)
-        status = need(out, "out", err);
+        status = segmo__need(out, "out", err);
     if (status == SEGMO_OK)
         status = accept(client, source, (segmo__slice){json, json_len}, &result, err);
     status = hand_out(status, &result, out, out_len, err);
@@ -165,10 +165,10 @@ int segmo_client_flush(segmo_client *client, uint32_t timeout_ms, segmo_error **
 int segmo_client_poll(segmo_client *client, segmo_report **out, uint32_t timeout_ms,
                       segmo_error **err)
 {
-    int status = need(client, "client", err);
+    int status = segmo__need(client, "client", err);
 
     if (status == SEGMO_OK)
-        status = need(out, "out", err);
+        status = segmo__need(out, "out", err);
     if (status != SEGMO_OK)
         return status;
     atomic_fetch_add(&client->calls, 1);
@@ -185,11 +185,11 @@ int segmo_client_report_fd(segmo_client *client)
 int segmo_client_stats_json(segmo_client *client, char **out, size_t *out_len, segmo_error **err)
 {
     int entered = segmo__client_enter(client, NULL);
-    int status = need(client, "client", err);
+    int status = segmo__need(client, "client", err);
     segmo__buf stats;
 
     if (status == SEGMO_OK)
-        status = need(out, "out", err);
+        status = segmo__need(out, "out", err);
     if (status == SEGMO_OK) {
         segmo__buf_init(&stats, RESULT_MAX);
         if (entered == SEGMO_OK)
@@ -215,7 +215,7 @@ int segmo_client_explain(segmo_client *client, const char *source, const char *j
         return status;
     segmo__buf_init(&answer, RESULT_MAX);
     rules = segmo__client_rules(client);
-    status = need(json, "json", err);
+    status = segmo__need(json, "json", err);
     if (status == SEGMO_OK)
         status =
             segmo__pipeline_explain(rules, source, (segmo__slice){json, json_len}, &answer, err);
@@ -231,9 +231,9 @@ int segmo_client_holds(segmo_client *client, const char *message_id, int *found,
 
     if (status != SEGMO_OK)
         return status;
-    status = need(message_id, "message_id", err);
+    status = segmo__need(message_id, "message_id", err);
     if (status == SEGMO_OK)
-        status = need(found, "found", err);
+        status = segmo__need(found, "found", err);
     if (status == SEGMO_OK)
         status = segmo__storage_holds(client->config, message_id, found, err);
     segmo__client_leave(client);
@@ -242,7 +242,7 @@ int segmo_client_holds(segmo_client *client, const char *message_id, int *found,
 
 int segmo_client_close(segmo_client *client, uint32_t timeout_ms, segmo_error **err)
 {
-    int status = need(client, "client", err);
+    int status = segmo__need(client, "client", err);
 
     return status == SEGMO_OK ? segmo__client_stop(client, deadline(timeout_ms), err) : status;
 }
@@ -257,19 +257,33 @@ void segmo_client_free(segmo_client *client)
 /* Collects a message's members; what the caller gives as JSON is checked with the whole message. */
 struct call {
     segmo__buf json;
+    const char *garbled; /* the member whose text is no UTF-8, or NULL */
     char room[4096];
 };
 
 static void begin_call(struct call *call, const char *type)
 {
     segmo__buf_init(&call->json, 8 * SEGMO__MESSAGE_STORED_MAX);
+    call->garbled = NULL;
     segmo__buf_addf(&call->json, "{\"type\":\"%s\"", type);
+}
+
+static int is_utf8(const char *text)
+{
+    const char *end = text + strlen(text);
+    int len = 1;
+
+    for (; text < end && len > 0; text += len)
+        len = segmo__json_utf8_len(text, end);
+    return len > 0;
 }
 
 static void add_text(struct call *call, const char *name, const char *text)
 {
     if (!text)
         return;
+    if (!is_utf8(text))
+        call->garbled = name; /* mended, it could be another user's */
     segmo__buf_addf(&call->json, ",\"%s\":", name);
     segmo__json_put_text(&call->json, text);
 }
@@ -296,12 +310,23 @@ static int add_extra(struct call *call, const char *extra, segmo_error **err)
     return SEGMO_OK;
 }
 
+static int fail_garbled(const char *name, segmo_error **err)
+{
+    char pointer[32];
+
+    snprintf(pointer, sizeof pointer, "/%s", name);
+    return segmo__fail(err, SEGMO_ERR_INVALID, pointer,
+                       "%s is not valid UTF-8; encode the text as UTF-8", name);
+}
+
 static int finish_call(struct call *call, segmo_client *client, const char *extra,
                        segmo_error **err)
 {
     int status = add_extra(call, extra, err);
 
     segmo__buf_add_char(&call->json, '}');
+    if (status == SEGMO_OK && call->garbled)
+        status = fail_garbled(call->garbled, err);
     if (status == SEGMO_OK && call->json.failed)
         status = segmo__fail(err, SEGMO_ERR_TOO_LARGE, NULL, "a message may have %d bytes of JSON",
                              SEGMO__MESSAGE_MAX);
@@ -390,11 +415,11 @@ int segmo_transform(const segmo_config *config, const char *source, const char *
 {
     segmo__rules *rules = NULL;
     segmo__buf answer;
-    int status = need(config, "config", err);
+    int status = segmo__need(config, "config", err);
 
     segmo__buf_init(&answer, RESULT_MAX);
     if (status == SEGMO_OK)
-        status = need(json, "json", err);
+        status = segmo__need(json, "json", err);
     if (status == SEGMO_OK)
         status = segmo__rules_of(&rules, config, err);
     if (status == SEGMO_OK)
@@ -408,11 +433,11 @@ int segmo_explain(const segmo_config *config, const char *source, const char *js
 {
     segmo__rules *rules = NULL;
     segmo__buf answer;
-    int status = need(config, "config", err);
+    int status = segmo__need(config, "config", err);
 
     segmo__buf_init(&answer, RESULT_MAX);
     if (status == SEGMO_OK)
-        status = need(json, "json", err);
+        status = segmo__need(json, "json", err);
     if (status == SEGMO_OK)
         status = segmo__rules_of(&rules, config, err);
     if (status == SEGMO_OK)
@@ -427,11 +452,11 @@ int segmo_probe(const segmo_config *config, const char *source, uint32_t timeout
     segmo__rules *rules = NULL;
     const segmo__source *asked;
     segmo__buf answer;
-    int status = need(config, "config", err);
+    int status = segmo__need(config, "config", err);
 
     segmo__buf_init(&answer, RESULT_MAX);
     if (status == SEGMO_OK)
-        status = need(out, "out", err);
+        status = segmo__need(out, "out", err);
     if (status == SEGMO_OK)
         status = segmo__rules_of(&rules, config, err);
     if (status == SEGMO_OK) {
@@ -446,11 +471,11 @@ int segmo_convert_streams(const segmo_config *config, const char *json, size_t j
                           size_t *out_len, segmo_error **err)
 {
     segmo__buf answer;
-    int status = need(config, "config", err);
+    int status = segmo__need(config, "config", err);
 
     segmo__buf_init(&answer, RESULT_MAX);
     if (status == SEGMO_OK)
-        status = need(json, "json", err);
+        status = segmo__need(json, "json", err);
     if (status == SEGMO_OK)
         status =
             segmo__pipeline_convert_streams(config, (segmo__slice){json, json_len}, &answer, err);
@@ -460,7 +485,7 @@ int segmo_convert_streams(const segmo_config *config, const char *json, size_t j
 int segmo_spool_json(const segmo_config *config, char **out, size_t *out_len, segmo_error **err)
 {
     segmo__buf answer;
-    int status = need(config, "config", err);
+    int status = segmo__need(config, "config", err);
 
     segmo__buf_init(&answer, RESULT_MAX);
     if (status == SEGMO_OK)
@@ -472,7 +497,7 @@ int segmo_dead_list(const segmo_config *config, const char *query, char **out, s
                     segmo_error **err)
 {
     segmo__buf answer;
-    int status = need(config, "config", err);
+    int status = segmo__need(config, "config", err);
 
     segmo__buf_init(&answer, (size_t)1 << 30);
     if (status == SEGMO_OK)
@@ -483,7 +508,7 @@ int segmo_dead_list(const segmo_config *config, const char *query, char **out, s
 int segmo_dead_retry(const segmo_config *config, const char *query, uint64_t *count,
                      segmo_error **err)
 {
-    int status = need(config, "config", err);
+    int status = segmo__need(config, "config", err);
 
     return status == SEGMO_OK ? segmo__dead_put_back(config, query, count, err) : status;
 }
@@ -491,7 +516,7 @@ int segmo_dead_retry(const segmo_config *config, const char *query, uint64_t *co
 int segmo_dead_drop(const segmo_config *config, const char *query, uint64_t *count,
                     segmo_error **err)
 {
-    int status = need(config, "config", err);
+    int status = segmo__need(config, "config", err);
 
     return status == SEGMO_OK ? segmo__dead_delete(config, query, count, err) : status;
 }

@@ -219,15 +219,18 @@ def test_wrong_settings_pause_with_one_report_and_resume_when_the_file_is_right(
     assert (len(host.reported(PAUSED)), len(host.reported(RESUMED))) == (1, 1)
 
 
-def test_redirects_are_not_followed(host, receive, segmo, spool):
+@pytest.mark.parametrize("status", [301, 302, 307, 308, 511])
+def test_redirects_are_not_followed_and_kill_nothing(host, receive, segmo, spool, status):
     elsewhere = receive()
-    receiver = receive(lambda request, number: (302, {"Location": elsewhere.url + "/v1/batch"}, b""))
+    receiver = receive(lambda request, number: (status, {"Location": elsewhere.url + "/v1/batch"}, b""))
     assert host.open(to_segment(receiver.url, spool)).ok
     host.put_all(tracks(3))
-    host.flush()
+    assert not host.flush(300).ok
+    paused, = host.wait_report(PAUSED)
+    assert paused["reason"] == ("redirect" if status < 400 else "network_authentication")
     assert elsewhere.requests == []
-    host.check_accounts(segment_delivered=0, segment_dead=3)
-    assert {letter["reason"] for letter in letters(segmo, spool)} == {"redirect"}
+    host.check_accounts(segment_delivered=0, segment_pending=3)
+    assert letters(segmo, spool) == []
 
 
 @pytest.mark.parametrize("garbage", [b"\x00\xff" * 3000, b"SSH-2.0-OpenSSH_9.2\r\n", b"HTTP/1.1 200", b"",

@@ -22,11 +22,18 @@ def package():
         pytest.skip("not run: the package is not built; `make python-package` builds it")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def clean_environment():
+    """No option of whoever runs the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in set(os.environ) - set(ENVIRONMENT):
+            patch.delenv(name)
+        yield
+
+
 @pytest.fixture(autouse=True)
-def clean_environment(monkeypatch, tmp_path):
-    """No option of whoever runs the tests, and no spool in a home directory."""
-    for name in set(os.environ) - set(ENVIRONMENT):
-        monkeypatch.delenv(name)
+def own_state(clean_environment, monkeypatch, tmp_path):
+    """No spool in a home directory."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
 
 

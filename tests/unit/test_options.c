@@ -763,9 +763,36 @@ static int remove_directory(void **state)
     return rmdir(directory);
 }
 
+static void null_is_refused_by_name(void **state)
+{
+    segmo_config *config = NULL;
+    segmo_error *error = NULL;
+    char *out = NULL;
+
+    (void)state;
+    assert_int_equal(segmo_config_new(&config, NULL), SEGMO_OK);
+    assert_int_equal(segmo_config_new(NULL, NULL), SEGMO_ERR_INVALID);
+    assert_int_equal(segmo_config_set(NULL, "spool.dir", "x", NULL), SEGMO_ERR_INVALID);
+    assert_int_equal(segmo_config_set(config, NULL, "x", &error), SEGMO_ERR_INVALID);
+    assert_string_equal(segmo_error_field(error), "name");
+    segmo_error_free(error);
+    assert_int_equal(segmo_config_get(NULL, "spool.dir", &out, NULL), SEGMO_ERR_INVALID);
+    assert_int_equal(segmo_config_get(config, NULL, &out, NULL), SEGMO_ERR_INVALID);
+    assert_int_equal(segmo_config_get(config, "spool.dir", NULL, NULL), SEGMO_ERR_INVALID);
+    assert_int_equal(segmo_config_load(NULL, "x", NULL), SEGMO_ERR_INVALID);
+    assert_int_equal(segmo_config_load(config, NULL, NULL), SEGMO_ERR_INVALID);
+    assert_int_equal(segmo_config_load_env(NULL, NULL), SEGMO_ERR_INVALID);
+    assert_int_equal(segmo_config_json(NULL, &out, NULL, NULL), SEGMO_ERR_INVALID);
+    assert_int_equal(segmo_config_json(config, NULL, NULL, NULL), SEGMO_ERR_INVALID);
+    assert_int_equal(segmo_options_json(NULL, NULL, NULL), SEGMO_ERR_INVALID);
+    assert_null(out);
+    segmo_config_free(config);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(null_is_refused_by_name),
         cmocka_unit_test(every_option_takes_a_value_and_gives_it_back),
         cmocka_unit_test(every_default_is_a_value_the_option_takes),
         cmocka_unit_test(every_option_has_its_own_names),

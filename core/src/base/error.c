@@ -82,6 +82,11 @@ int segmo__fail(segmo_error **err, int status, const char *field, const char *fo
     return status;
 }
 
+int segmo__need(const void *argument, const char *name, segmo_error **err)
+{
+    return argument ? SEGMO_OK : segmo__fail(err, SEGMO_ERR_INVALID, name, "must not be NULL");
+}
+
 int segmo__fail_memory(segmo_error **err)
 {
     return segmo__fail(err, SEGMO_ERR_MEMORY, NULL, "memory ran out; free some and try again");

@@ -10,6 +10,8 @@
 int segmo__fail(segmo_error **err, int status, const char *field, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 int segmo__fail_memory(segmo_error **err);
+/* SEGMO_ERR_INVALID when a public function was given NULL where it must not be. */
+int segmo__need(const void *argument, const char *name, segmo_error **err);
 /* As segmo__fail() with SEGMO_ERR_IO and the words for the errno in `code`; `path` is named. */
 int segmo__fail_io(segmo_error **err, int code, const char *what, const char *path);
 void segmo__error_set_retryable(segmo_error *error, int retryable);

@@ -21,8 +21,8 @@
  * what is wrong, never the content. */
 int segmo__json_check(segmo__slice text, segmo_error **err);
 
-/* The same, and notes on the way what would cost another walk later. What was noted counts only when
- * the check succeeds in the end. */
+/* The same, and notes on the way what would cost another walk later. What was noted counts only
+ * when the check succeeds in the end. */
 typedef struct segmo__json_notes {
     /* Told of each member of the object `text` (see segmo__json_next() for the spans). */
     void (*each)(void *ctx, segmo__slice key, segmo__slice value);

@@ -63,8 +63,12 @@ static int find_spool_dir(segmo_config *config)
 
 int segmo_config_new(segmo_config **out, segmo_error **err)
 {
-    segmo_config *config = segmo__zalloc(sizeof *config);
+    int status = segmo__need(out, "out", err);
+    segmo_config *config;
 
+    if (status != SEGMO_OK)
+        return status;
+    config = segmo__zalloc(sizeof *config);
     if (!config || !find_spool_dir(config)) {
         segmo_config_free(config);
         return segmo__fail_memory(err);
@@ -111,11 +115,22 @@ void segmo_config_free(segmo_config *config)
     segmo__free(config);
 }
 
+static int need_both(const segmo_config *config, const char *text, const char *name,
+                     segmo_error **err)
+{
+    int status = segmo__need(config, "config", err);
+
+    return status == SEGMO_OK ? segmo__need(text, name, err) : status;
+}
+
 int segmo_config_set(segmo_config *config, const char *name, const char *value, segmo_error **err)
 {
-    const segmo__option *opt = segmo__option_find(name);
+    int status = need_both(config, name, "name", err);
+    const segmo__option *opt = status == SEGMO_OK ? segmo__option_find(name) : NULL;
     char **slot;
 
+    if (status != SEGMO_OK)
+        return status;
     if (!opt)
         return segmo__config_unknown(name, err);
     forget_derived(config);
@@ -137,10 +152,15 @@ static void replace_layer(segmo_config *config, segmo__option_from from, char **
 int segmo_config_load(segmo_config *config, const char *path, segmo_error **err)
 {
     char *slots[SEGMO__OPTION_COUNT] = {NULL};
-    segmo__config_stamp stamp = segmo__config_stamp_of(path);
-    char *kept = segmo__strdup(path);
-    int status = kept ? segmo__option_read_file(path, slots, err) : segmo__fail_memory(err);
+    int status = need_both(config, path, "path", err);
+    segmo__config_stamp stamp;
+    char *kept;
 
+    if (status != SEGMO_OK)
+        return status;
+    stamp = segmo__config_stamp_of(path);
+    kept = segmo__strdup(path);
+    status = kept ? segmo__option_read_file(path, slots, err) : segmo__fail_memory(err);
     if (status != SEGMO_OK) {
         segmo__option_clear(slots);
         segmo__free(kept);
@@ -236,8 +256,10 @@ static int read_env(char **slots, const char *entry, segmo_error **err)
 int segmo_config_load_env(segmo_config *config, segmo_error **err)
 {
     char *slots[SEGMO__OPTION_COUNT] = {NULL};
-    int status = SEGMO_OK;
+    int status = segmo__need(config, "config", err);
 
+    if (status != SEGMO_OK)
+        return status;
     for (char **entry = environ; entry && *entry && status == SEGMO_OK; entry++)
         status = read_env(slots, *entry, err);
     if (status == SEGMO_OK)

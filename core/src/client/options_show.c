@@ -100,11 +100,19 @@ static int hand_out(segmo__buf *text, char **out, size_t *out_len, segmo_error *
 
 int segmo_config_get(const segmo_config *config, const char *name, char **out, segmo_error **err)
 {
-    const segmo__option *opt = segmo__option_find(name);
+    int status = segmo__need(config, "config", err);
+    const segmo__option *opt;
     segmo__option_from from;
     const char *value;
     segmo__buf text;
 
+    if (status == SEGMO_OK)
+        status = segmo__need(name, "name", err);
+    if (status == SEGMO_OK)
+        status = segmo__need(out, "out", err);
+    if (status != SEGMO_OK)
+        return status;
+    opt = segmo__option_find(name);
     if (!opt)
         return segmo__config_unknown(name, err);
     value = segmo__config_find(config, opt, &from);
@@ -127,8 +135,12 @@ int segmo_config_json(const segmo_config *config, char **out, size_t *out_len, s
     static const char *const from_names[] = {"default", "file", "environment", "set"};
     segmo__option_from from;
     segmo__buf text;
-    int status = segmo__config_check(config, err);
+    int status = segmo__need(config, "config", err);
 
+    if (status == SEGMO_OK)
+        status = segmo__need(out, "out", err);
+    if (status == SEGMO_OK)
+        status = segmo__config_check(config, err);
     if (status != SEGMO_OK)
         return status;
     segmo__buf_init(&text, 4 * SEGMO__OPTIONS_MAX);
@@ -180,8 +192,11 @@ static void put_option(segmo__buf *out, const segmo__option *opt)
 
 int segmo_options_json(char **out, size_t *out_len, segmo_error **err)
 {
+    int status = segmo__need(out, "out", err);
     segmo__buf text;
 
+    if (status != SEGMO_OK)
+        return status;
     segmo__buf_init(&text, SEGMO__OPTIONS_MAX);
     segmo__buf_add_char(&text, '[');
     for (size_t i = 0; i < SEGMO__OPTION_COUNT; i++) {

@@ -57,8 +57,8 @@ void segmo__outlet_settings_changed(segmo__outlet *outlet, const segmo__rules *r
 uint32_t segmo__outlet_wanted(const segmo__outlet *outlet, const segmo__rules *rules,
                               int64_t now_ms);
 
-/* How many messages are in requests on their way. Their places are written to `places`, if given, as
- * file << 32 | offset. */
+/* How many messages are in requests on their way. Their places are written to `places`, if given,
+ * as file << 32 | offset. */
 size_t segmo__outlet_away(const segmo__outlet *outlet, uint64_t *places);
 
 segmo__destination segmo__outlet_destination(const segmo__outlet *outlet);

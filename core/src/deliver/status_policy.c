@@ -13,7 +13,10 @@
     "workspace's settings in MoEngage"
 #define KEY_SEGMENT "check segment.write_key against the source's settings in Segment"
 #define HOST        "check the destination's host: another service seems to answer there"
-#define ASK_VENDOR  "the workspace is blocked; ask MoEngage's support to open it again"
+#define ELSEWHERE                                                                                  \
+    "the address redirects, which is not followed: set the destination's host to where the "       \
+    "service itself answers, with https"
+#define ASK_VENDOR "the workspace is blocked; ask MoEngage's support to open it again"
 
 typedef struct row {
     int first;
@@ -26,7 +29,7 @@ typedef struct row {
 static const row segment_rows[] = {
     {100, 199, SEGMO__VERDICT_RETRY, "http_1xx", ""},
     {200, 299, SEGMO__VERDICT_DELIVERED, "delivered", ""},
-    {300, 399, SEGMO__VERDICT_DEAD, "redirect", ""},
+    {300, 399, SEGMO__VERDICT_PAUSE, "redirect", ELSEWHERE}, /* never followed: it has the key */
     {400, 400, SEGMO__VERDICT_BISECT, "refused", ""},
     {401, 401, SEGMO__VERDICT_PAUSE, "invalid_credentials", KEY_SEGMENT},
     {403, 403, SEGMO__VERDICT_PAUSE, "forbidden", KEY_SEGMENT},
@@ -48,7 +51,8 @@ static const row segment_rows[] = {
     {503, 503, SEGMO__VERDICT_RETRY, "http_503", ""},
     {504, 504, SEGMO__VERDICT_RETRY, "http_504", ""},
     {505, 505, SEGMO__VERDICT_DEAD, "http_505", ""},
-    {511, 511, SEGMO__VERDICT_DEAD, "http_511", ""}, /* a captive network, until OAuth is spoken */
+    {511, 511, SEGMO__VERDICT_PAUSE, "network_authentication",
+     "log in to the network this machine is in"},
     {500, 599, SEGMO__VERDICT_RETRY, "http_5xx", ""},
 };
 

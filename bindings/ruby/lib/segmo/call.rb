@@ -7,12 +7,12 @@ module Segmo
     # Blocking calls come back this often, so that Ctrl-C, Thread#kill and Timeout work.
     SLICE_S = 0.1
 
-    # What the calls of one thread, or fiber, use again and again: places for errors and results, a writer of JSON.
+    # What the calls of one thread, or fiber, use again and again: places for errors and results, a message as JSON.
     class Slots
       attr_reader :json, :error, :out, :length
 
       def initialize
-        @json = ::JSON::State.new
+        @json = String.new(capacity: 4096, encoding: Encoding::UTF_8)
         @error = FFI::MemoryPointer.new(:pointer)
         @out = FFI::MemoryPointer.new(:pointer)
         @length = FFI::MemoryPointer.new(:size_t)

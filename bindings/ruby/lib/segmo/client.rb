@@ -287,7 +287,7 @@ module Segmo
     def take(message, source)
       enter
       slots = Call.slots
-      accept(Convert.json(Context.complete(message), slots), source, slots)
+      accept(Convert.json(Context.complete(message), slots.json), source, slots)
     end
 
     # Called directly, not through Call: this is the call that every message makes.

@@ -39,7 +39,7 @@ module Segmo
       # @raise [Error::Invalid] something in it has no form in JSON
       def portable
         known = current
-        ::JSON.parse(Convert.json(known, Call.slots)) unless known.empty?
+        ::JSON.parse(Convert.json(known)) unless known.empty?
       end
 
       # In place of the surroundings: what `members` answers, asked whenever a message is made. For integrations.

@@ -24,9 +24,6 @@ module Segmo
     # Rules whose result may stand as a key.
     KEY_RULES = %i[itself float decimal rational text symbol moment date_time date words].freeze
 
-    # Oj, when the host has loaded it, writes the same faster; `compat` is the mode whose floats are exact.
-    OJ_OPTIONS = { mode: :compat, float_precision: 0, escape_mode: :json }.freeze
-
     # What a double holds; readers of JSON take a larger number for infinity.
     LARGEST_EXPONENT = 308
 
@@ -38,19 +35,15 @@ module Segmo
       alias_method :to_s, :text
     end
 
-    private_constant :RULES, :KEY_RULES, :OJ_OPTIONS, :LARGEST_EXPONENT, :Digits
+    private_constant :RULES, :KEY_RULES, :LARGEST_EXPONENT, :Digits
 
     class << self
       # @param message [Hash]
-      # @param slots [Call::Slots] the calling thread's
-      # @return [String] JSON
+      # @param out [String] is overwritten
+      # @return [String] `out`, with the message as JSON
       # @raise [Error::Invalid] for a value that the table does not name, with its place
-      def json(message, slots = Call.slots)
-        if Plain.plain?(message)
-          defined?(::Oj) ? ::Oj.dump(message, OJ_OPTIONS) : slots.json.generate(message)
-        else
-          ::JSON.generate(value(message, []))
-        end
+      def json(message, out = String.new(encoding: Encoding::UTF_8))
+        Plain.write(message, out) || out.replace(::JSON.generate(value(message, [])))
       end
 
       # @return [String] a moment as messages carry it: ISO 8601, its own offset, six digits of fraction or none
