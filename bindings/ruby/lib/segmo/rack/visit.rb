@@ -45,7 +45,7 @@ module Segmo
         parameters = filter ? @env.fetch("action_dispatch.request.path_parameters", {}) : {}
         parameters.reduce(request.path) do |path, (name, value)|
           shown = filter.filter(name.to_s => value).each_value.first
-          shown == value ? path : path.gsub(::Rack::Utils.escape_path(value.to_s), shown.to_s)
+          shown == value || value.to_s.empty? ? path : path.gsub(::Rack::Utils.escape_path(value.to_s), shown.to_s)
         end
       end
 
