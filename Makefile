@@ -143,8 +143,8 @@ abi-record: ## record the binary interface of a release
 	@tests/abi/abi.sh record $(B)/libsegmo.so.1
 
 bench: ## the figures, as ratios taken in one run
-	$(PACKAGES) build run ruby
-	@$(MAKE) products bench-programs ruby-products
+	$(PACKAGES) build run python ruby
+	@$(MAKE) products bench-programs python-package ruby-products
 	@$(PYTHON) tests/bench/bench.py
 
 wheel: ## the Python package with the library inside, as build/wheel/segmo-*.whl

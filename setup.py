@@ -78,6 +78,7 @@ setup(
     cffi_modules=["bindings/python/native/build.py:ffi"],
     setup_requires=["cffi>=1.15"],
     install_requires=["cffi>=1.15"],
+    entry_points={"pytest11": ["segmo = segmo.pytest_plugin"]},
     extras_require={"fast": ["orjson>=3.6"]},
     cmdclass={"build_ext": BuildWithCore},
     options={"bdist_wheel": {"py_limited_api": "cp39"}},

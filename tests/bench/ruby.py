@@ -45,7 +45,7 @@ def peer_is_there():
     return "ANALYTICS_RUBY" in os.environ or subprocess.run([RUBY, "-e", PEER], check=False).returncode == 0
 
 
-def measure(report, directory, runs, tools):
+def run(tools, report, directory, runs):
     segmo = Side("segmo", tools, directory)
     peer = Side("peer", tools, directory) if peer_is_there() else None
     if not peer:

@@ -291,7 +291,7 @@ def types(root):
     examples = sorted(str(path) for path in (root / "docs/examples/python").rglob("*.py"))
     done = subprocess.run([sys.executable, "-m", "mypy", "--strict", "--no-error-summary", "--python-version", "3.9", "--ignore-missing-imports",
                            "--cache-dir", root / "build/mypy", package, *examples], text=True, capture_output=True,
-                          env={**os.environ, "MYPYPATH": str(package.parent)})
+                          cwd=root, env={**os.environ, "MYPYPATH": str(package.parent)})
     if done.returncode:
         for line in (done.stdout + done.stderr).splitlines():
             yield Finding("mypy --strict", 0, line)

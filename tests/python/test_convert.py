@@ -99,3 +99,10 @@ def test_the_hosts_objects_are_not_changed(encoder):
     given = {"at": {1, 2}, "n": Decimal("1.50")}
     encoder(message(given))
     assert given == {"at": {1, 2}, "n": Decimal("1.50")}
+
+
+def test_texts_with_and_without_ascii_follow_one_another(encoder):
+    for value in ("plain", "caf\u00e9", "\u6771\u4eac", "plain", "back\\\\slash \\u0041", "plain", "\x01", "\u00e9"):
+        text = encoder(message(value)).decode()
+        assert json.loads(text) == message(value)
+        assert "\\u00e9" not in text

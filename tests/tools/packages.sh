@@ -11,10 +11,11 @@ packages_for() {
     run)   echo python3 ca-certificates ;;
     ruby)  echo ruby ruby-dev ruby-ffi bundler ;;
     test)  echo python3 python3-pytest libcmocka-dev curl openssl procps util-linux \
-                python3-attr python3-numpy python3-pydantic python3-prometheus-client gunicorn uwsgi-core \
-                uwsgi-plugin-python3 python3-celery python3-redis redis-server \
-                ruby-minitest ruby-rspec ruby-oj ruby-railties ruby-activerecord ruby-activejob ruby-sqlite3 puma \
-                ruby-sidekiq ;;
+                python3-attr python3-numpy python3-pydantic python3-prometheus-client python3-django \
+                python3-flask python3-fastapi python3-celery python3-redis redis-server gunicorn \
+                python3-uvicorn python3-hypercorn uwsgi-core uwsgi-plugin-python3 \
+                ruby-minitest ruby-rspec ruby-oj ruby-railties ruby-activerecord ruby-activejob ruby-sqlite3 \
+                puma ruby-sidekiq ;;
     check) echo g++ clang clang-format valgrind abigail-tools python3-mypy ;;
     *)     echo "packages.sh: unknown purpose '$1' (build, run, python, ruby, test, check)" >&2; exit 2 ;;
     esac

@@ -53,6 +53,8 @@ def is_error(report: Report) -> bool:
 class Listener:
     """Whoever wants to know: the log always, on_error for what went wrong, on_report for everything."""
 
+    log = log
+
     def __init__(self, on_error: Optional[Callback], on_report: Optional[Callback]) -> None:
         self.on_error = on_error
         self.on_report = on_report
@@ -70,7 +72,7 @@ class Listener:
             if self.on_error and is_error(report):
                 guarded(self.on_error, report, "on_error")
         for line, count in lines.items():
-            log.log(levels[line], "%s%s", line, f" ({count} times)" if count > 1 else "")
+            self.log.log(levels[line], "%s%s", line, f" ({count} times)" if count > 1 else "")
 
 
 def guarded(callback: Callback, report: Report, name: str) -> None:

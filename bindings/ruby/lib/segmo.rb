@@ -24,6 +24,8 @@ require_relative "segmo/shared"
 #   client.track(user_id: "user-1", event: "Order Completed", properties: { total: 9.99 })
 #   client.close
 module Segmo
+  autoload :Analytics, File.expand_path("segmo/analytics", __dir__)
+
   Library.check
 end
 

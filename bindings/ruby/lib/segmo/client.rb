@@ -150,13 +150,15 @@ module Segmo
       take(message, source)
     end
 
-    # Sends what waits and returns when every message accepted before has its outcome.
+    # Sends what waits and returns when every message accepted before has its outcome, and callbacks have heard of it.
     # @param timeout [Numeric, nil] seconds; nil: close.timeout_ms
     # @return [Boolean] false: time is over and something is pending; it stays in the spool and goes on being sent
     # @raise [Error::Closed]
     def flush(timeout: nil)
       enter
-      Call.in_slices(Call.now + (timeout || @close_timeout), :segmo_client_flush, @handle.pointer)
+      settle(timeout || @close_timeout)
+    ensure
+      @courier&.drain
     end
 
     # Flushes, hands over the last reports and stops. What is still pending stays on disk, and the next client on the
@@ -310,9 +312,14 @@ module Segmo
                                "do not send it again")
     end
 
+    def settle(seconds)
+      Call.in_slices(Call.now + seconds, :segmo_client_flush, @handle.pointer)
+    end
+
     def flush_and_report(seconds)
       deadline = Call.now + seconds
-      flush(timeout: seconds)
+      enter
+      settle(seconds)
     ensure
       @courier&.stop([deadline - Call.now, Call::SLICE_S].max)
     end

@@ -95,6 +95,11 @@ module Segmo
       @table ||= ::JSON.parse(Call.text(:segmo_options_json))
     end
 
+    # @return [Boolean] whether an option has that name, dotted or with underscores
+    def known?(name)
+      dotted.key?(name.to_s) || defaults.key?(name.to_s)
+    end
+
     def dotted
       @dotted ||= table.to_h { |option| [option["name"].tr(".", "_"), option["name"]] }
     end

@@ -1,0 +1,102 @@
+# frozen_string_literal: true
+
+module Segmo
+  class Analytics
+    # The arguments of the calls, checked, as messages of Segment's spec with symbol keys. Nothing given is changed.
+    class FieldParser
+      LIBRARY = { name: Segmo::Settings::LIBRARY["library.name"], version: Segmo::VERSION }.freeze
+      private_constant :LIBRARY
+
+      class << self
+        # @param fields [Hash{Symbol => Object}] the call's arguments
+        # @return [Hash{Symbol => Object}] the message
+        # @raise [ArgumentError] something is missing or of the wrong kind
+        def parse_for_track(fields)
+          message = common("track", fields)
+          message[:event] = given(fields, :event).to_s
+          message[:properties] = details(fields, :properties)
+          message
+        end
+
+        # As {parse_for_track}.
+        def parse_for_identify(fields)
+          message = common("identify", fields)
+          message[:traits] = details(fields, :traits)
+          message
+        end
+
+        # As {parse_for_track}.
+        def parse_for_alias(fields)
+          message = common("alias", fields)
+          message[:previousId] = given(fields, :previous_id)
+          message
+        end
+
+        # As {parse_for_track}.
+        def parse_for_group(fields)
+          message = common("group", fields)
+          message[:groupId] = given(fields, :group_id)
+          message[:traits] = details(fields, :traits)
+          message
+        end
+
+        # As {parse_for_track}.
+        def parse_for_page(fields)
+          view(common("page", fields), fields[:name] || "", fields)
+        end
+
+        # As {parse_for_track}.
+        def parse_for_screen(fields)
+          view(common("screen", fields), given(fields, :name), fields)
+        end
+
+        private
+
+        def common(type, fields)
+          raise ArgumentError, "Must supply either user_id or anonymous_id" if blank?(fields[:user_id]) && blank?(fields[:anonymous_id])
+
+          message = { type: type, context: context(fields), messageId: fields[:message_id]&.to_s, timestamp: timestamp(fields) }
+          { userId: :user_id, anonymousId: :anonymous_id, integrations: :integrations, options: :options }
+            .each { |name, field| message[name] = fields[field] if fields[field] }
+          message
+        end
+
+        def view(message, name, fields)
+          message[:name] = name.to_s
+          message[:properties] = details(fields, :properties)
+          message[:category] = fields[:category] if fields[:category]
+          message
+        end
+
+        def timestamp(fields)
+          time = fields[:timestamp] || Time.now
+          raise ArgumentError, "Timestamp must be a Time" unless time.is_a?(Time)
+
+          Utils.time_in_iso8601(time)
+        end
+
+        def context(fields)
+          context = fields[:context] || {}
+          raise TypeError, "context must be a Hash" unless context.is_a?(Hash)
+
+          context.key?(:library) || context.key?("library") ? context : context.merge(library: LIBRARY)
+        end
+
+        def details(fields, field)
+          details = fields[field] || {}
+          raise ArgumentError, "#{field} must be a Hash" unless details.is_a?(Hash)
+
+          Utils.isoify_dates(details)
+        end
+
+        def given(fields, field)
+          blank?(fields[field]) ? raise(ArgumentError, "#{field} must be given") : fields[field]
+        end
+
+        def blank?(value)
+          value.nil? || value == ""
+        end
+      end
+    end
+  end
+end

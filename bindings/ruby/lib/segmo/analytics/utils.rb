@@ -1,0 +1,63 @@
+# frozen_string_literal: true
+
+require "date"
+require "securerandom"
+
+module Segmo
+  class Analytics
+    # Keys, dates and ids.
+    module Utils
+      module_function
+
+      # @return [Hash] a new one
+      def symbolize_keys(hash)
+        hash.each_with_object({}) { |(key, value), result| result[key.to_sym] = value }
+      end
+
+      # @return [Hash] the same one, changed
+      def symbolize_keys!(hash)
+        hash.replace(symbolize_keys(hash))
+      end
+
+      # @return [Hash] a new one
+      def stringify_keys(hash)
+        hash.each_with_object({}) { |(key, value), result| result[key.to_s] = value }
+      end
+
+      # @return [Hash] a new one, its own dates and times as ISO 8601 text
+      def isoify_dates(hash)
+        hash.each_with_object({}) { |(key, value), result| result[key] = datetime_in_iso8601(value) }
+      end
+
+      # @return [Hash] the same one, changed
+      def isoify_dates!(hash)
+        hash.replace(isoify_dates(hash))
+      end
+
+      # @return [String] a new random UUID
+      def uid
+        SecureRandom.uuid
+      end
+
+      # @return [Object] ISO 8601 text for a Time, DateTime or Date, else what was given
+      def datetime_in_iso8601(value)
+        case value
+        when Time then time_in_iso8601(value)
+        when DateTime then time_in_iso8601(value.to_time)
+        when Date then date_in_iso8601(value)
+        else value
+        end
+      end
+
+      # @return [String] with milliseconds, and `Z` for UTC
+      def time_in_iso8601(time)
+        time.strftime("%Y-%m-%dT%H:%M:%S.%L#{time.utc? ? "Z" : "%:z"}")
+      end
+
+      # @return [String]
+      def date_in_iso8601(date)
+        date.strftime("%Y-%m-%d")
+      end
+    end
+  end
+end
