@@ -151,7 +151,8 @@ static int write_float(writer *w, VALUE value)
 
     if (!isfinite(number))
         return 0;
-    return write_short_decimal(w, number) || write_ruby_text(w, rb_funcall(value, rb_intern("to_s"), 0));
+    return write_short_decimal(w, number) ||
+           write_ruby_text(w, rb_funcall(value, rb_intern("to_s"), 0));
 }
 
 struct members {
