@@ -117,6 +117,18 @@ class AfterCommitTest < SegmoTest
     assert_equal "inside", sandbox.messages.first["userId"]
   end
 
+  def test_a_callback_that_raises_costs_no_message
+    @order.after_commit { raise "boom" }
+    assert_raises(RuntimeError) do
+      transaction do
+        @order.create!(name: "a")
+        track("After it")
+      end
+    end
+    assert_equal 1, @order.count
+    assert_equal ["After it"], sent
+  end
+
   # The commit has happened: others that wait for it go on, and the log has the reason.
   def test_what_is_refused_after_the_commit_is_logged
     log = StringIO.new

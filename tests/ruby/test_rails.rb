@@ -170,7 +170,10 @@ class RailsJobsTest < RailsTest
       Segmo::Context.use(user_id: "u2") { EventJob.perform_now("Now") }
       data = Segmo::Context.use(user_id: "u3") { EventJob.new("Queued").serialize }
       data = JSON.parse(JSON.generate(data))
-      Segmo::Context.use(user_id: "other") { ActiveJob::Base.execute(data) }
+      Segmo::Context.use(user_id: "other") do
+        ActiveJob::Base.execute(data)
+        abort "enqueued again it is somebody else's" unless ActiveJob::Base.deserialize(data).serialize["segmo"] == data["segmo"]
+      end
       data.delete("segmo")
       ActiveJob::Base.execute(data.merge("arguments" => ["Of an older version"]))
     RUBY

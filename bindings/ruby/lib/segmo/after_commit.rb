@@ -29,9 +29,10 @@ module Segmo
 
     def before_committed!(*); end
 
-    # Raised here, an error would keep the other callbacks of the transaction from running.
-    def committed!(should_run_callbacks: true)
-      run if should_run_callbacks
+    # Also when Active Record says to run no callbacks, since another one has raised: what is committed has happened.
+    # Raised here, an error would keep others from running.
+    def committed!(*, **)
+      run
     rescue Error => e
       @model.logger&.error("segmo: a message was not accepted after the commit: #{e.message}")
     end

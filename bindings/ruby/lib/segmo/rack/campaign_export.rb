@@ -43,16 +43,15 @@ module Segmo
       def refusal(env)
         return refused(405, "MoEngage posts here", "allow" => "POST") unless env["REQUEST_METHOD"] == "POST"
 
-        unless known?(credential(env["HTTP_AUTHORIZATION"].to_s))
-          return refused(401, "send the secret as bearer token or as password of Basic authentication",
-                         "www-authenticate" => 'Basic realm="campaign export"')
-        end
-        too_large if env["CONTENT_LENGTH"].to_i > @max_bytes
+        return if known?(credential(env["HTTP_AUTHORIZATION"].to_s))
+
+        refused(401, "send the secret as bearer token or as password of Basic authentication",
+                "www-authenticate" => 'Basic realm="campaign export"')
       end
 
       def accept(env)
         body = env["rack.input"]&.read(@max_bytes + 1).to_s
-        return too_large if body.bytesize > @max_bytes
+        return refused(413, "at most #{@max_bytes} bytes are taken at a time") if body.bytesize > @max_bytes
 
         result = (@client || Segmo.client).import_streams(body, source: @source)
         tell_rejected(env, result)
@@ -70,10 +69,6 @@ module Segmo
         when Error::NotFound, Error::Option, Error::Unsupported then refused(500, "the receiver is not set up; its log says more")
         else refused(503, "not now; post it again", "retry-after" => RETRY_S)
         end
-      end
-
-      def too_large
-        refused(413, "at most #{@max_bytes} bytes are taken at a time")
       end
 
       def refused(status, words, headers = {})
