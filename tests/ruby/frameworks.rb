@@ -103,6 +103,14 @@ class ProcessesTest < SegmoTest
     File.join(work, name)
   end
 
+  # @return [Hash{String => String}] what a program has to know to find the Redis that now runs
+  def start_redis
+    skip "not run: redis-server is not installed" unless system("which redis-server >/dev/null")
+    start("redis-server", "--port", (port = free_port).to_s, "--save", "", "--dir", work)
+    wait_until("redis answers") { TCPSocket.new("127.0.0.1", port).close || true rescue nil }
+    { "REDIS_URL" => "redis://127.0.0.1:#{port}/0" }
+  end
+
   # @return [Integer] the port where Puma serves the application of a directory
   def serve(directory, *options, env: {})
     port = free_port

@@ -23,11 +23,8 @@ end
 class SidekiqExampleTest < ProcessesTest
   def test_a_job_knows_whose_it_is
     need "sidekiq"
-    skip "not run: redis-server is not installed" unless system("which redis-server >/dev/null")
     directory = example("sidekiq")
-    env = { "REDIS_URL" => "redis://127.0.0.1:#{port = free_port}/0" }
-    start("redis-server", "--port", port.to_s, "--save", "", "--dir", work)
-    wait_until("redis answers") { TCPSocket.new("127.0.0.1", port).close || true rescue nil }
+    env = start_redis
     said_by(RbConfig.ruby, "order.rb", "user-1", "9.99", env: env, directory: directory)
     sidekiq = start("sidekiq", "-r", "./shop.rb", env: env, directory: directory)
     receipt = sent(2).fetch("Receipt Sent")

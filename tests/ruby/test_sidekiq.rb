@@ -45,12 +45,9 @@ class SidekiqTest < ProcessesTest
 
   def setup
     need "sidekiq", "active_job"
-    skip "not run: redis-server is not installed" unless system("which redis-server >/dev/null")
     super
     File.write(File.join(work, "jobs.rb"), JOBS)
-    @env = { "REDIS_URL" => "redis://127.0.0.1:#{port = free_port}/0" }
-    start("redis-server", "--port", port.to_s, "--save", "", "--dir", work)
-    wait_until("redis answers") { TCPSocket.new("127.0.0.1", port).close || true rescue nil }
+    @env = start_redis
   end
 
   def enqueue(code)
@@ -81,6 +78,15 @@ class SidekiqTest < ProcessesTest
     assert_equal [nil, "nobody"], nobodys.values_at("userId", "anonymousId")
     assert_equal ["Active", "Again", "Inner of Outer", "Outer"], messages.keys.sort
     messages.each_value { |message| assert_equal ["u1", "203.0.113.7"], [message["userId"], message.dig("context", "ip")] }
+  end
+
+  def test_the_end_sends_what_waits
+    enqueue("EventJob.perform_async('Last')")
+    worker = sidekiq(env: { "SEGMO_DELIVERY_FLUSH_INTERVAL_MS" => "600000" })
+    wait_until("the job is done:\n#{log}") { log.include?("done") }
+    assert_equal 0, sandbox.stats["unique"]
+    assert_predicate end_of(worker), :success?, log
+    assert_equal 1, sandbox.stats["unique"]
   end
 
   # Sidekiq gives jobs its time, segmo takes its own after them, and what is left waits on disk.
