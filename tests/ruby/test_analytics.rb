@@ -227,7 +227,8 @@ class AnalyticsTimeTest < Minitest::Test
 
   def test_timestamp_is_now_unless_given
     before = Time.now - 0.001
-    assert_includes before..Time.now, Time.iso8601(stamp(nil))
+    stamped = Time.iso8601(stamp(nil))
+    assert_includes before..Time.now, stamped
   end
 
   def test_timestamp_must_be_a_time

@@ -207,6 +207,22 @@ class AnalyticsErrorsTest < AnalyticsDelivery
     assert_empty heard
   end
 
+  def test_an_answer_that_is_no_json_is_well_too
+    sandbox.script({ status: 202, body: "OK" })
+    made = open_analytics
+    made.track(user_id: "u", event: "E")
+    made.flush
+    assert_equal [[], 1, 1], [heard, *sandbox.stats.values_at("unique", "requests")]
+  end
+
+  def test_the_words_may_stand_under_message
+    sandbox.script({ status: 422, body: '{"success":false,"message":"no such thing","code":"invalid"}' })
+    made = open_analytics
+    made.track(user_id: "u", event: "E")
+    made.flush
+    assert_equal [[422, "no such thing"]], heard
+  end
+
   def test_without_on_error_nothing_happens
     sandbox.script({ status: 422 })
     made = open_analytics(on_error: nil)
@@ -221,6 +237,14 @@ class AnalyticsErrorsTest < AnalyticsDelivery
     made.flush
     assert_equal 1, sandbox.stats["unique"]
     assert_empty heard
+  end
+
+  def test_more_is_tried_again
+    sandbox.script({ status: 408, times: 1 }, { status: 410, times: 1 }, { status: 460, times: 1 }, { status: 503, retry_after: 1, times: 1 })
+    made = open_analytics(retries: 3)
+    made.track(user_id: "u", event: "E")
+    made.flush
+    assert_equal [[], 1, 5], [heard, *sandbox.stats.values_at("unique", "requests")]
   end
 
   def test_retries_are_tries_after_the_first
@@ -491,7 +515,7 @@ class AnalyticsProgramTest < AnalyticsDelivery
   def test_a_type_that_is_none
     said, code = send_by_program("--type=dance", "--userId=u")
     assert_equal 1, code
-    assert_includes said, "dance"
+    assert_includes said, "/type"
   end
 
   def test_a_refusal_is_printed

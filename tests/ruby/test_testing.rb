@@ -26,13 +26,11 @@ class FakeTest < SegmoTest
                  Segmo::Testing.messages
   end
 
-  def test_the_applications_spool_settings_do_not_matter
-    file = File.join(work, "segmo.yml")
-    File.write(file, "spool: { dir: #{work}/nowhere }\n")
-    Segmo::Client.new(config: file).track(user_id: "u", event: "E")
-    Segmo::Client.new({ "spool.memory_only" => true }, config: false).track(user_id: "u", event: "E")
-    assert_tracked("E", times: 2)
-    refute File.exist?(File.join(work, "nowhere"))
+  def test_the_directory_that_the_application_is_set_up_for_is_not_touched
+    client = Segmo::Client.new(settings, config: false)
+    client.track(user_id: "u1", event: "E")
+    assert_equal true, client.close
+    refute_path_exists settings[:spool_dir]
   end
 
   def test_what_would_be_refused_is_refused

@@ -1,6 +1,5 @@
 # frozen_string_literal: true
 
-require "fileutils"
 require "tmpdir"
 require_relative "../segmo"
 
@@ -59,16 +58,6 @@ module Segmo
       end
 
       # @api private
-      # Options that fit whatever the application's settings say about its spool.
-      def nowhere
-        @directory ||= Dir.mktmpdir("segmo-fake").tap do |directory|
-          owner = Process.pid
-          at_exit { FileUtils.remove_entry(directory) if owner == Process.pid }
-        end
-        { delivery_enabled: false, spool_memory_only: false, spool_dir: @directory }
-      end
-
-      # @api private
       def record(client, message)
         IDS.each { |name| message[name] = message[name].to_s if message[name].is_a?(Integer) } # as the library does
         @lock.synchronize { @sent << Sent.new(client, message) }
@@ -80,12 +69,17 @@ module Segmo
     module Fake
       private
 
+      # Whatever directory the application is set up for, it is not touched.
       def open_native(options, file)
-        Testing.fake? ? super(options.merge(Testing.nowhere), file) : super
+        return super unless Testing.fake?
+
+        Dir.mktmpdir("segmo-fake") do |directory|
+          super(options.merge(delivery_enabled: false, spool_memory_only: false, spool_dir: directory), file)
+        end
       end
 
       # Explaining refuses what accepting would refuse, and keeps nothing.
-      def accept(json, source, slots)
+      def accept(json, source, error)
         return super unless Testing.fake?
 
         Call.text(:segmo_client_explain, @handle.pointer, source, json, json.bytesize)
