@@ -78,8 +78,8 @@ all: ## build the library and the segmo program into build/release
 	@$(MAKE) products
 
 run: ## build, then carry 10,000 events through a sandbox of Segment and MoEngage and sum up
-	$(PACKAGES) build run ruby
-	@$(MAKE) products ruby-products
+	$(PACKAGES) build run python ruby
+	@$(MAKE) products python-package ruby-products
 	@RUBY=$(RUBY) $(PYTHON) tests/run/run.py
 
 test: ## everything a change must pass: unit tests with their vectors, integration (under 10 minutes)
@@ -122,7 +122,7 @@ lint: ## layers, banned calls, exported names, header, format, types of the Pyth
 	@$(PYTHON) tests/lint/lint.py
 
 format: ## rewrite the C sources in the house style
-	@find core tests -name '*.[ch]' -exec clang-format -i {} +
+	@find bindings core tests -name '*.[ch]' -exec clang-format -i {} +
 
 generated: ## rewrite the files that are made from others (export list, references)
 	@$(PYTHON) bindings/generate.py

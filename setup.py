@@ -57,6 +57,7 @@ class BuildWithCore(build_ext):
 
     def build_extension(self, extension):
         extension.define_macros.append(("Py_LIMITED_API", OLDEST_PYTHON))
+        extension.extra_compile_args.append("-fvisibility=hidden")
         if os.environ.get("SEGMO_SYSTEM") == "1":
             use_system_library(extension)
         else:

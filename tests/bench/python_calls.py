@@ -1,6 +1,6 @@
 """One library in one process, for tests/bench/python.py. Prints one JSON line.
 
-    python_calls.py call segmo|peer URL EVENTS DIR --count N [--json standard|orjson] [--busy]
+    python_calls.py call segmo|peer URL EVENTS DIR --count N [--json own|orjson] [--busy]
     python_calls.py e2e  segmo|peer URL EVENTS DIR --count N
 
 `call` times each track() with delivery running, and json.dumps of the same event beside it; with --busy another
@@ -20,8 +20,8 @@ class Segmo:
     def __init__(self, options):
         import segmo
         from segmo import _convert
-        if options.json == "standard":
-            _convert._encode = _convert._encode_standard
+        if options.json == "own":
+            _convert._encode = _convert._encode_own
         elif _convert.orjson is None:
             raise SystemExit("orjson is not installed")
         self.client = segmo.Client(segment_write_key="WK", segment_host=options.url, spool_dir=options.dir)
@@ -116,7 +116,7 @@ def main():
     parser.add_argument("library", choices=["segmo", "peer"])
     parser.add_argument("url"), parser.add_argument("events"), parser.add_argument("dir")
     parser.add_argument("--count", type=int, required=True)
-    parser.add_argument("--json", choices=["standard", "orjson"], default="standard")
+    parser.add_argument("--json", choices=["own", "orjson"], default="own")
     parser.add_argument("--busy", action="store_true")
     options = parser.parse_args()
     library = {"segmo": Segmo, "peer": Peer}[options.library](options)

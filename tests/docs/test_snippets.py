@@ -46,8 +46,9 @@ def free_port():
 
 def environment(prefix, home):
     kept = {name: value for name, value in os.environ.items() if not name.startswith("SEGMO_")}
-    return {**kept, "HOME": str(home), "RUBYLIB": f"{ROOT}/bindings/ruby/lib", "PATH": f"{prefix}/bin:{os.environ['PATH']}",
-            "LD_LIBRARY_PATH": f"{prefix}/lib", "PKG_CONFIG_PATH": f"{prefix}/lib/pkgconfig"}
+    return {**kept, "HOME": str(home), "PATH": f"{prefix}/bin:{os.environ['PATH']}",
+            "LD_LIBRARY_PATH": f"{prefix}/lib", "PKG_CONFIG_PATH": f"{prefix}/lib/pkgconfig",
+            "PYTHONPATH": str(ROOT / "build/python/lib"), "RUBYLIB": str(ROOT / "bindings/ruby/lib")}
 
 
 def script_of(page, directory):

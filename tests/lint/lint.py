@@ -271,7 +271,7 @@ def formatting(root):
     """clang-format decides about blanks and braces, so that nobody else has to."""
     if not shutil.which("clang-format"):
         raise NotRun("clang-format is not installed")
-    listed = [str(path) for path, name in files(root, {".c", ".h"}, "core", "tests")]
+    listed = [str(path) for path, name in files(root, {".c", ".h"}, "bindings", "core", "tests")]
     if not listed:
         return
     done = subprocess.run(["clang-format", "--dry-run", "--ferror-limit=1", *listed], text=True,

@@ -110,7 +110,7 @@ def test_each_refusal_has_its_class(client):
 
 
 def test_a_full_spool_says_so_and_keeps_what_it_has(options):
-    with segmo.Client(**{**options, "delivery_enabled": False}, spool_max_bytes="1MiB") as client:
+    with segmo.Client(**{**options, "delivery_enabled": False}, spool_max_bytes="1MiB", close_timeout_ms=0) as client:
         with pytest.raises(segmo.FullError) as refused:
             for _ in range(100):
                 client.track("u-1", "Lamp Lit", {"x": "y" * 30000})
@@ -204,6 +204,13 @@ def test_on_error_hears_of_dead_letters(options, sandbox, caplog):
     lines = [record for record in caplog.records if record.name == "segmo"]
     assert any(record.levelno == logging.ERROR and "dead" in record.getMessage() for record in lines)
     assert not any("swordfish" in record.getMessage() for record in lines)
+
+
+def test_nothing_is_printed_where_no_logging_is_configured(run_python, sandbox):
+    sandbox.script({"status": 400})
+    done = run_python("import segmo\nwith segmo.Client() as client: client.track('u-1', 'Lamp Lit')")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert sandbox.stats("segment")["statuses"] == {"400": 1}
 
 
 def test_an_exception_in_a_callback_stops_nothing(options, sandbox, caplog):

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from functools import lru_cache
 from importlib import import_module
 from json import encoder as json_encoder
-from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple, cast
+from typing import Any, Callable, Dict, List, Tuple
 
+from . import _core
 from .errors import InvalidError
 
 try:
@@ -19,7 +20,6 @@ except ImportError:  # the extra segmo[fast]
     orjson = None
 
 quoted: Callable[[str], str] = vars(json_encoder)["encode_basestring"]
-ASCII_RUN = 32  # messages; a guess that fails costs one encoding
 DEEPEST = 64  # the library's own limit
 
 
@@ -151,43 +151,12 @@ def class_name(value: Any) -> str:
 
 # ---- the fast way ---------------------------------------------------------------------------------
 
-def _standard_encoder() -> Callable[[Any], bytes]:
-    """The encoder that json.dumps makes anew for each call, made once; no search for circles, which the
-    interpreter's limit of recursion ends as well.
-
-    The variant that escapes what is not ASCII is a fifth faster, so it goes first after a run of messages
-    that needed no escapes. None is ever sent: they count against the size of a message.
-    """
-    escaping, plain = _chunks_of("encode_basestring_ascii"), _chunks_of("encode_basestring")
-    join, ascii_run = "".join, ASCII_RUN
-
-    def encode_standard(message: Any) -> bytes:
-        nonlocal ascii_run
-        if ascii_run >= ASCII_RUN:
-            text = join(escaping(message, 0))
-            if "\\u" not in text:
-                return text.encode()
-        text = join(plain(message, 0))
-        ascii_run = ascii_run + 1 if text.isascii() else 0
-        return text.encode()
-
-    return encode_standard
+def _encode_own(message: Any) -> bytes:
+    return _core.encode(message, convert)
 
 
-def _chunks_of(quote: str) -> Callable[[Any, int], Iterable[str]]:
-    """The encoder in C that quotes strings so; the one in Python where there is none."""
-    make: Optional[Callable[..., Any]] = getattr(json_encoder, "c_make_encoder", None)
-    if make is None:
-        whole = json_encoder.JSONEncoder(ensure_ascii=quote.endswith("ascii"), check_circular=False, allow_nan=False,
-                                         separators=(",", ":"), default=convert)
-        return lambda message, _: whole.iterencode(message)
-    quoted_so = vars(json_encoder)[quote]
-    return cast(Callable[[Any, int], Iterable[str]],
-                make(None, convert, quoted_so, None, ":", ",", False, False, False))
-
-
-def _orjson_encoder(standard: Callable[[Any], bytes]) -> Callable[[Any], bytes]:
-    """orjson writes null for NaN, so a text with a null in it is written by the standard encoder."""
+def _orjson_encoder() -> Callable[[Any], bytes]:
+    """orjson writes null for NaN, so a text with a null in it is written by the package's own encoder."""
     dumps = orjson.dumps
     option = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
 
@@ -195,14 +164,13 @@ def _orjson_encoder(standard: Callable[[Any], bytes]) -> Callable[[Any], bytes]:
         try:
             text: bytes = dumps(message, convert, option)
         except TypeError:  # integers of more than 64 bits, keys that are not text, and what is refused
-            return standard(message)
-        return standard(message) if b"null" in text else text
+            return _encode_own(message)
+        return _encode_own(message) if b"null" in text else text
 
     return encode_fast
 
 
-_encode_standard = _standard_encoder()
-_encode = _orjson_encoder(_encode_standard) if orjson else _encode_standard
+_encode = _orjson_encoder() if orjson else _encode_own
 
 
 # ---- the exact way --------------------------------------------------------------------------------

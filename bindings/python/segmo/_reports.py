@@ -14,6 +14,7 @@ from ._core import call, ffi, lib
 from .types import Report
 
 log = logging.getLogger("segmo")
+log.addHandler(logging.NullHandler())  # a host that configured no logging sees nothing on its stderr
 Callback = Callable[[Report], Any]
 
 KINDS = {number: name[len("SEGMO_REPORT_"):].lower()
