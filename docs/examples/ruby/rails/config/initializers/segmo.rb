@@ -5,9 +5,9 @@ Rails.application.configure do
 end
 
 ActiveSupport::Notifications.subscribe("deliver.segmo") do |_name, _start, _finish, _id, report|
-  Rails.logger.info("segmo: delivered #{report.except("message")}")
+  Rails.logger.info("segmo: delivered #{report}")
 end
 
 ActiveSupport::Notifications.subscribe("dead.segmo") do |_name, _start, _finish, _id, report|
-  Rails.logger.error("segmo: not deliverable: #{report}")
+  Rails.logger.error("segmo: not deliverable: #{report.except("letter")}")
 end

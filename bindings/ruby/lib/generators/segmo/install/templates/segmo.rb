@@ -6,5 +6,5 @@ Rails.application.configure do
   config.segmo.user_id = ->(request) { request.session[:user_id] }
 
   # What went wrong and needs somebody: a message that is dead, a destination that stands still.
-  config.segmo.on_error = ->(report) { Rails.logger.error("segmo: #{report.kind}: #{report.to_h.except("message")}") }
+  config.segmo.on_error = ->(report) { Rails.logger.error("segmo: #{report.kind}: #{report.to_h.except("letter")}") }
 end
