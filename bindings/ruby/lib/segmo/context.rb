@@ -26,7 +26,7 @@ module Segmo
       def use(user_id: nil, anonymous_id: nil, context: nil, &block)
         own = { "userId" => user_id, "anonymousId" => anonymous_id, "context" => context }.compact
         under = carried
-        carrying(-> { over(own, under ? under.call : {}) }, &block)
+        carrying(under ? -> { over(own, under.call) } : -> { own }, &block)
       end
 
       # @return [Hash{String => Object}] what calls get here now: of userId, anonymousId and context those that are known
@@ -63,7 +63,8 @@ module Segmo
       # @param message [Hash]
       # @return [Hash] with the surroundings under its own members; the message itself stays as it is
       def complete(message)
-        carried ? over(message, carried.call) : message
+        under = Thread.current[KEY] # not by a method: every message asks
+        under ? over(message, under.call) : message
       end
 
       private
