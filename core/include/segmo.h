@@ -256,6 +256,19 @@ int segmo_options_json(char **out, size_t *out_len, segmo_error **err);
  */
 int segmo_client_open(segmo_client **out, const segmo_config *config, segmo_error **err);
 
+/** Changes one option of a running client, as a changed configuration file does: in force at once,
+ * also for what waits, and a pause because of refused settings ends. Beats environment and file.
+ *
+ * Only options that describe a source can change ("per_source" in segmo_options_json()): keys and
+ * tokens, hosts, connection modes. `value` as in segmo_config_set(); name and value are copied.
+ * Fails with SEGMO_ERR_OPTION (unknown, malformed, contradicting another option, or not of a
+ * source) and SEGMO_ERR_CLOSED; the settings in force then stay.
+ *
+ * @thread any
+ * @since 0.1
+ */
+int segmo_client_set(segmo_client *client, const char *name, const char *value, segmo_error **err);
+
 /** Accepts one message: checks it, completes it and appends it to the spool. Never waits.
  *
  * `source` names the source (its id or its write key); SEGMO_SOURCE_DEFAULT takes the only one.

@@ -78,6 +78,19 @@ int segmo_client_open(segmo_client **out, const segmo_config *config, segmo_erro
     return status == SEGMO_OK ? segmo__client_new(out, config, err) : status;
 }
 
+int segmo_client_set(segmo_client *client, const char *name, const char *value, segmo_error **err)
+{
+    int status = segmo__client_enter(client, err);
+
+    if (status != SEGMO_OK)
+        return status;
+    status = segmo__need(name, "name", err);
+    if (status == SEGMO_OK)
+        status = segmo__client_set(client, name, value, err);
+    segmo__client_leave(client);
+    return status;
+}
+
 int segmo_client_enqueue(segmo_client *client, const char *source, const char *json,
                          size_t json_len, segmo_error **err)
 {

@@ -6,6 +6,7 @@
  *   open [@FILE] [NAME=VALUE] ...          separated by tabs; @FILE is a configuration file
  *   put JSON | put_for SOURCE JSON         accept a message
  *   flush MS | sync MS | room MS | close MS | poll MS
+ *   set NAME=VALUE                         of the running client
  *   stats | free
  */
 #include "segmo.h"
@@ -74,6 +75,14 @@ static int open_client(char *words)
     return status;
 }
 
+static int change_option(char *word)
+{
+    char *equals = strchr(word, '=');
+
+    *equals = '\0';
+    return segmo_client_set(*client, word, equals + 1, &error);
+}
+
 static int poll_report(uint32_t timeout_ms)
 {
     segmo_report *report = NULL;
@@ -104,6 +113,8 @@ static int run(const char *verb, char *rest)
     }
     if (strcmp(verb, "open") == 0)
         return open_client(rest);
+    if (strcmp(verb, "set") == 0)
+        return change_option(rest);
     if (strcmp(verb, "flush") == 0)
         return segmo_client_flush(*client, ms, &error);
     if (strcmp(verb, "sync") == 0)

@@ -42,6 +42,9 @@ class LedHost(Process):
             words += ["%s=%s" % (name, value) for name, value in option.items()]
         return self.ask("open", "\t".join(words))
 
+    def set(self, name, value):
+        return self.ask("set", "%s=%s" % (name, value))
+
     def put(self, message, source=None):
         text = json.dumps(message)
         return self.ask("put_for", "%s %s" % (source, text)) if source else self.ask("put", text)

@@ -63,7 +63,8 @@ class Receiver:
         request = Request(handler)
         with self._lock:
             self.requests.append(request)
-            reply = self.reply(request, len(self.requests))
+            number = len(self.requests)
+        reply = self.reply(request, number)
         if isinstance(reply, bytes):
             handler.wfile.write(reply)
             handler.close_connection = True

@@ -2,11 +2,12 @@
 import base64
 import json
 import os
+import threading
 
 import pytest
 
 from harness import wait_until
-from led_host import PAUSED, RESUMED, SETTINGS, to_both, tracks
+from led_host import PAUSED, RESUMED, SETTINGS, to_both, to_segment, tracks
 
 
 @pytest.fixture
@@ -64,6 +65,114 @@ def test_a_change_before_the_first_message_is_not_missed(host, receive, spool, f
     host.put_all(tracks(1, first=1))
     assert host.flush().ok
     assert key_of(receiver.requests[-1]) == "WK-2:"
+
+
+def test_an_option_set_while_running_is_in_force_at_once_and_outlives_the_file(host, receive, spool, file):
+    receiver = receive()
+    write(file, segment__write_key="WK1", segment__host=receiver.url)
+    assert host.open({"spool.dir": spool, "delivery.flush_interval_ms": 10}, file=file).ok
+    host.put_all(tracks(1))
+    assert host.flush().ok
+    assert host.set("segment.write_key", "WK-2").ok
+    host.put_all(tracks(1, first=1))
+    assert host.flush().ok
+    write(file, segment__write_key="WK-of-the-file", segment__host=receiver.url, source__type="http")
+    wait_until(lambda: in_force(host), "the file is read again")
+    host.put_all(tracks(1, first=2))
+    assert host.flush().ok
+    assert [key_of(request) for request in receiver.requests] == ["WK1:", "WK-2:", "WK-2:"]
+
+
+def test_an_option_set_while_running_leaves_what_the_file_changed(host, receive, spool, file):
+    old, new = receive(), receive()
+    write(file, segment__write_key="WK1", segment__host=old.url)
+    assert host.open({"spool.dir": spool, "delivery.flush_interval_ms": 10}, file=file).ok
+    host.put_all(tracks(1))
+    assert host.flush().ok
+    write(file, segment__write_key="WK1", segment__host=new.url)
+    wait_until(lambda: in_force(host), "the file is read again")
+    assert host.set("segment.access_token", "token-1").ok
+    host.put_all(tracks(1, first=1))
+    assert host.flush().ok
+    assert (len(old.requests), len(new.requests)) == (1, 1)
+
+
+@pytest.mark.parametrize("name, value, words", [
+    ("segment.writekey", "WK-2", "segment.write_key"), ("segment.write_key", "WK:2", "colon"),
+    ("moengage.data_center", "DC_77", "moengage.data_center"), ("segment.host", "http://192.0.2.1", "http://"),
+    ("segment.access_token", "to ken", "character"), ("segment.access_token", "t\x01", "character"),
+    ("delivery.flush_at", "5", "open another client"), ("spool.dir", "/nowhere", "open another client")])
+def test_what_cannot_be_set_while_running_changes_nothing_and_says_why(host, receive, spool, name, value, words):
+    receiver = receive()
+    assert host.open(to_segment(receiver.url, spool)).ok
+    answer = host.set(name, value)
+    assert (answer["status"], answer["field"]) == ("SEGMO_ERR_OPTION", name) and words in answer["message"]
+    host.put_all(tracks(1))
+    assert host.flush().ok
+    assert [key_of(request) for request in receiver.requests] == ["WK1:"]
+    host.close()
+    assert host.set("segment.write_key", "WK-2")["status"] == "SEGMO_ERR_CLOSED"
+
+
+def test_an_access_token_takes_the_place_of_the_key_in_the_header(host, receive, spool):
+    receiver = receive()
+    assert host.open(to_segment(receiver.url, spool), **{"segment.access_token": "token-1"}).ok
+    host.put_all(tracks(1))
+    assert host.flush().ok
+    assert host.set("segment.access_token", "t" * 5000).ok
+    host.put_all(tracks(1, first=1))
+    assert host.flush().ok
+    assert [request.headers["Authorization"] for request in receiver.requests] == ["Bearer token-1", "Bearer " + "t" * 5000]
+    assert {request.body["writeKey"] for request in receiver.requests} == {"WK1"}
+
+
+def test_messages_wait_for_the_first_access_token_and_moengage_does_not(host, sandbox, spool):
+    assert host.open(to_both(sandbox.url, sandbox.url, spool), **{"segment.access_token": ""}).ok
+    host.put_all(tracks(5))
+    host.wait_delivered(5, "moengage")
+    assert sandbox.stats("segment")["requests"] == 0
+    host.check_accounts(segment_pending=5, segment_skipped=0)
+    assert host.set("segment.access_token", "token-1").ok
+    assert host.flush().ok
+    host.check_accounts(segment_delivered=5)
+
+
+def of_token(*good):
+    return lambda request, number: (200 if request.headers["Authorization"].split()[1] in good else 401, {}, b"{}")
+
+
+def test_a_refused_access_token_pauses_until_another_is_set_and_each_is_told(host, receive, spool):
+    receiver = receive(of_token("token-3"))
+    assert host.open(to_segment(receiver.url, spool), **{"segment.access_token": "token-1"}).ok
+    host.put_all(tracks(5))
+    wait_until(lambda: len(host.reported(PAUSED)) == 1, "the first token is refused")
+    assert host.set("segment.access_token", "token-2").ok
+    wait_until(lambda: len(host.reported(PAUSED)) == 2, "the second token is refused")
+    assert host.set("segment.access_token", "token-3").ok
+    assert host.flush().ok
+    assert len(host.wait_report(RESUMED)) == 1
+    host.check_accounts(segment_delivered=5)
+
+
+def test_a_refusal_that_comes_after_the_new_token_does_not_pause_it(host, receive, spool):
+    changed = threading.Event()
+
+    def reply(request, number):
+        if request.headers["Authorization"] == "Bearer token-2":
+            return 200, {}, b"{}"
+        changed.wait(20)
+        return 401, {}, b"{}"
+    receiver = receive(reply)
+    assert host.open(to_segment(receiver.url, spool), **{"segment.access_token": "token-1"}).ok
+    host.put_all(tracks(1))
+    wait_until(lambda: receiver.requests, "the first request is on its way")
+    assert host.set("segment.access_token", "token-2").ok
+    host.put_all(tracks(1, first=1, users=2))
+    wait_until(lambda: host.stats("segment")["delivered"], "the new token is in use")
+    changed.set()
+    assert host.flush().ok
+    assert host.reported(PAUSED) == []
+    host.check_accounts(segment_delivered=2)
 
 
 def test_another_host_takes_over_what_waits(host, start_sandbox, spool, file):

@@ -25,25 +25,61 @@ segmo__rules *segmo__client_rules(segmo_client *client)
     return rules;
 }
 
+/* Makes a configuration, which is taken over, and the rules it leads to those in force. */
+static int put_in_force(segmo_client *client, segmo_config *config, segmo_error **err)
+{
+    segmo__rules *fresh = NULL, *old;
+    int status = segmo__rules_new(&fresh, config, err);
+
+    if (status != SEGMO_OK) {
+        segmo_config_free(config);
+        return status;
+    }
+    pthread_mutex_lock(&client->rules_lock);
+    old = client->rules;
+    client->rules = fresh;
+    pthread_mutex_unlock(&client->rules_lock);
+    segmo__rules_release(old);
+    segmo_config_free(client->in_force);
+    client->in_force = config;
+    return SEGMO_OK;
+}
+
+typedef int (*change_fn)(segmo_config *config, const void *ctx, segmo_error **err);
+
+/* Changes a copy of the configuration in force: what is refused changes nothing. */
+static int change_settings(segmo_client *client, change_fn change, const void *ctx,
+                           segmo_error **err)
+{
+    segmo_config *config = NULL;
+    int status;
+
+    pthread_mutex_lock(&client->change_lock);
+    status = segmo__config_copy(&config, client->in_force, err);
+    if (status == SEGMO_OK)
+        status = change(config, ctx, err);
+    if (status == SEGMO_OK)
+        status = put_in_force(client, config, err);
+    else
+        segmo_config_free(config);
+    pthread_mutex_unlock(&client->change_lock);
+    return status;
+}
+
+static int read_file_again(segmo_config *config, const void *ctx, segmo_error **err)
+{
+    (void)ctx;
+    return segmo__config_reload(config, err);
+}
+
 void segmo__client_reload(segmo_client *client)
 {
     segmo_error *error = NULL;
-    segmo_config *config = NULL;
-    segmo__rules *fresh = NULL, *old;
     segmo__buf members;
-    int status = segmo__config_copy(&config, client->config, &error);
+    int status = change_settings(client, read_file_again, NULL, &error);
 
-    if (status == SEGMO_OK)
-        status = segmo__config_reload(config, &error);
-    if (status == SEGMO_OK)
-        status = segmo__rules_new(&fresh, config, &error);
     segmo__buf_init(&members, 4096);
     if (status == SEGMO_OK) {
-        pthread_mutex_lock(&client->rules_lock);
-        old = client->rules;
-        client->rules = fresh;
-        pthread_mutex_unlock(&client->rules_lock);
-        segmo__rules_release(old);
         segmo__buf_add_lit(&members, "\"code\":\"in_force\"");
     } else {
         segmo__buf_add_lit(&members, "\"code\":\"refused\",\"field\":");
@@ -53,8 +89,38 @@ void segmo__client_reload(segmo_client *client)
     }
     segmo__reports_add(client->reports, SEGMO_REPORT_SETTINGS, segmo__buf_slice(&members));
     segmo__buf_free(&members);
-    segmo_config_free(config);
     segmo_error_free(error);
+}
+
+struct option_value {
+    const char *name;
+    const char *value;
+};
+
+static int set_option(segmo_config *config, const void *ctx, segmo_error **err)
+{
+    const struct option_value *option = ctx;
+
+    return segmo_config_set(config, option->name, option->value, err);
+}
+
+int segmo__client_set(segmo_client *client, const char *name, const char *value, segmo_error **err)
+{
+    const struct option_value option = {name, value};
+    const segmo__option *opt = segmo__option_find(name);
+    segmo__worker *worker;
+    int status;
+
+    if (opt && !(opt->bits & SEGMO__OPTION_OF_SOURCE))
+        return segmo__fail(err, SEGMO_ERR_OPTION, name,
+                           "%s is no setting of a source, and only those change while a client "
+                           "runs; open another client with it",
+                           name);
+    status = change_settings(client, set_option, &option, err);
+    worker = atomic_load(&client->worker);
+    if (status == SEGMO_OK && worker)
+        segmo__worker_wake(worker);
+    return status;
 }
 
 /* ---- reports ----------------------------------------------------------------------------- */
@@ -173,6 +239,7 @@ static void fork_prepare(void *arg)
     segmo_client *client = arg;
 
     pthread_mutex_lock(&client->lock);
+    pthread_mutex_lock(&client->change_lock);
     pthread_mutex_lock(&client->rules_lock);
     if (client->spool)
         segmo__spool_fork_prepare(client->spool);
@@ -187,6 +254,7 @@ static void fork_parent(void *arg)
     if (client->spool)
         segmo__spool_fork_parent(client->spool);
     pthread_mutex_unlock(&client->rules_lock);
+    pthread_mutex_unlock(&client->change_lock);
     pthread_mutex_unlock(&client->lock);
 }
 
@@ -202,6 +270,7 @@ static void fork_child(void *arg)
     if (worker)
         segmo__worker_fork_child(worker);
     segmo__mutex_init(&client->rules_lock);
+    segmo__mutex_init(&client->change_lock);
     segmo__mutex_init(&client->lock);
 }
 
@@ -314,11 +383,14 @@ int segmo__client_new(segmo_client **out, const segmo_config *config, segmo_erro
     if (!client)
         return segmo__fail_memory(err);
     segmo__mutex_init(&client->lock);
+    segmo__mutex_init(&client->change_lock);
     segmo__mutex_init(&client->rules_lock);
     atomic_store(&client->generation, segmo__fork_generation());
     status = segmo__config_copy(&client->config, config, err);
     if (status == SEGMO_OK)
-        status = segmo__rules_new(&client->rules, client->config, err);
+        status = segmo__config_copy(&client->in_force, config, err);
+    if (status == SEGMO_OK)
+        status = segmo__rules_new(&client->rules, client->in_force, err);
     if (status == SEGMO_OK)
         status = need_destination(client->rules, err);
     if (status != SEGMO_OK)
@@ -343,6 +415,7 @@ fail:
     segmo__dead_letters_free(client->letters);
     segmo__reports_free(client->reports);
     segmo__rules_release(client->rules);
+    segmo_config_free(client->in_force);
     segmo_config_free(client->config);
     segmo__free(client);
     return status;
@@ -413,6 +486,7 @@ void segmo__client_free(segmo_client *client)
         segmo__spool_close(client->spool, 1);
     segmo__reports_free(client->reports);
     segmo__rules_release(client->rules);
+    segmo_config_free(client->in_force);
     segmo_config_free(client->config);
     segmo__free(client);
 }

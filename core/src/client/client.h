@@ -18,11 +18,13 @@ enum { SEGMO__CLIENT_OPEN, SEGMO__CLIENT_CLOSING, SEGMO__CLIENT_CLOSED };
 struct segmo_client {
     segmo__mutex
         lock; /* start and stop of the worker, rebirth after fork; taken before rules_lock */
-    segmo__mutex rules_lock; /* the pointer `rules` */
-    atomic_uint generation;  /* of fork, that the parts below belong to */
+    segmo__mutex change_lock; /* one change of the settings at a time; taken before rules_lock */
+    segmo__mutex rules_lock;  /* the pointer `rules` */
+    atomic_uint generation;   /* of fork, that the parts below belong to */
     atomic_int state;
-    atomic_int calls; /* public calls that are inside: closing waits for them */
-    segmo_config *config;
+    atomic_int calls;       /* public calls that are inside: closing waits for them */
+    segmo_config *config;   /* as it was opened */
+    segmo_config *in_force; /* what the rules are made of; change_lock */
     segmo__rules *rules;
     segmo__spool *spool;
     segmo__dead_letters *letters;
@@ -39,6 +41,8 @@ struct segmo_client {
 segmo__rules *segmo__client_rules(segmo_client *client);
 /* Reads the configuration file again and swaps the rules, or reports why not. Worker's thread. */
 void segmo__client_reload(segmo_client *client);
+/* Swaps the rules for those with another value of an option that describes a source. */
+int segmo__client_set(segmo_client *client, const char *name, const char *value, segmo_error **err);
 
 /* Begins a public call: checks argument, fork and state; in a forked child the client is quietly
  * made anew. SEGMO_OK, and then segmo__client_leave() ends it; or the failure to return. */

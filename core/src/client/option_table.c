@@ -29,6 +29,10 @@ const segmo__option segmo__options[] = {
     SECRET("segment.write_key", OF_SOURCE,
            "The write key of the Segment source: in Segment, Connections > Sources > your source > "
            "Settings > API Keys. Without it nothing is sent to Segment."),
+    SECRET("segment.access_token", OF_SOURCE | MAY_EMPTY,
+           "An OAuth access token, sent as Authorization: Bearer in the place of the write key, "
+           "which stays in the body. Empty: messages for Segment wait until a token is set in the "
+           "running client. Default: none, the write key alone."),
     CHOICE("segment.region", OF_SOURCE, "us|eu", "us",
            "The region of the Segment workspace. Segment refuses, or loses without a word, what is "
            "sent to the wrong one. Most workspaces are in the US."),

@@ -189,6 +189,15 @@ static void lower(int64_t *next_ms, int64_t moment_ms)
         *next_ms = moment_ms;
 }
 
+static int may_send(const segmo__outlet *outlet, const segmo__rules *rules,
+                    const segmo__source *source)
+{
+    int awaits_token =
+        outlet->destination == SEGMO__DESTINATION_SEGMENT && source && source->segment.awaits_token;
+
+    return source && rules->limits.delivery_enabled && !awaits_token;
+}
+
 void segmo__outlet_pump(segmo__outlet *outlet, const segmo__rules *rules, int64_t now_ms, int hurry,
                         int64_t *next_ms)
 {
@@ -196,7 +205,7 @@ void segmo__outlet_pump(segmo__outlet *outlet, const segmo__rules *rules, int64_
     int64_t arrived_before = hurry ? now_ms + 1 : now_ms - rules->limits.flush_interval_ms;
     int lane;
 
-    if (!source || !rules->limits.delivery_enabled || is_idle(outlet))
+    if (!may_send(outlet, rules, source) || is_idle(outlet))
         return;
     if (now_ms < outlet->hold_until_ms) {
         lower(next_ms, outlet->hold_until_ms);
@@ -229,6 +238,7 @@ void segmo__outlet_settings_changed(segmo__outlet *outlet, const segmo__rules *r
 {
     if (!segmo__settings_source_by_hash(rules->settings, outlet->source))
         segmo__outlet_set_paused(outlet, NULL); /* it rests; nobody is to mend anything */
+    outlet->settings++;
     outlet->hold_until_ms = 0;
     fill_buckets(outlet, rules, now_ms);
     if (outlet->lanes)
@@ -241,8 +251,8 @@ uint32_t segmo__outlet_wanted(const segmo__outlet *outlet, const segmo__rules *r
     uint32_t batch = segmo__outlet_batch_size(outlet, rules);
     size_t waiting;
 
-    if (!segmo__settings_source_by_hash(rules->settings, outlet->source) ||
-        !rules->limits.delivery_enabled || now_ms < outlet->hold_until_ms)
+    if (!may_send(outlet, rules, segmo__settings_source_by_hash(rules->settings, outlet->source)) ||
+        now_ms < outlet->hold_until_ms)
         return 0;
     if (!outlet->lanes)
         return 1;

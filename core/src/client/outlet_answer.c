@@ -53,16 +53,22 @@ static void report_resumption(segmo__outlet *outlet, const segmo__source *source
     segmo__buf_free(&members);
 }
 
-static void pause_outlet(segmo__outlet *outlet, const segmo__source *source, const char *reason,
+/* Told once for each settings that are refused. What was sent under settings that have changed
+ * since says nothing about the new ones: it is sent again with those. */
+static void pause_outlet(segmo__flight *flight, const segmo__source *source, const char *reason,
                          int status, const char *remedy, int64_t now_ms)
 {
-    int is_new = !outlet->paused;
+    segmo__outlet *outlet = flight->outlet;
+    int is_new = !outlet->paused || outlet->paused_under != outlet->settings;
 
+    segmo__outlet_begin_epoch(outlet);
+    if (flight->settings != outlet->settings)
+        return;
     segmo__outlet_set_paused(outlet, reason);
+    outlet->paused_under = outlet->settings;
     if (is_new)
         report_pause(outlet, source, status, remedy);
     outlet->hold_until_ms = now_ms + PROBE_MS;
-    segmo__outlet_begin_epoch(outlet);
 }
 
 static void resume_outlet(segmo__outlet *outlet, const segmo__source *source)
@@ -176,7 +182,7 @@ static void single_refused(segmo__outlet *outlet, const segmo__source *source,
     case SEGMO__BLAME_OPEN:
         break;
     case SEGMO__BLAME_SETTINGS:
-        pause_outlet(outlet, source, "everything_refused", status,
+        pause_outlet(flight, source, "everything_refused", status,
                      "every message of a batch was refused: check the destination's settings",
                      now_ms);
         break;
@@ -281,7 +287,7 @@ static void act(segmo__outlet *outlet, const segmo__rules *rules, const segmo__s
         flight_dies(outlet, source, flight, reason, answer->status, words, now_ms);
         break;
     case SEGMO__VERDICT_PAUSE:
-        pause_outlet(outlet, source, reason, answer->status, remedy, now_ms);
+        pause_outlet(flight, source, reason, answer->status, remedy, now_ms);
         break;
     }
 }

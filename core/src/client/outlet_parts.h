@@ -23,6 +23,7 @@ struct segmo__flight {
     segmo__outlet *outlet;
     segmo__flight *next; /* in the outlet's pool or among those away */
     uint32_t epoch;
+    uint32_t settings; /* the outlet's when it was packed */
     int lane;
     uint32_t count;
     uint32_t attempts;
@@ -50,8 +51,10 @@ struct segmo__outlet {
     int64_t hold_until_ms;
     uint32_t epoch; /* raised when lanes start anew: answers to older flights only settle */
     uint32_t in_flight;
-    const char *paused; /* why (a static word), or NULL */
-    double mean_bytes;  /* of a message: how many make a full body */
+    uint32_t settings;     /* raised when they change */
+    uint32_t paused_under; /* the settings for which the pause was reported */
+    const char *paused;    /* why (a static word), or NULL */
+    double mean_bytes;     /* of a message: how many make a full body */
     segmo__flight *pool;
     segmo__flight *away; /* sent, the answer not yet here */
     uint64_t skips;      /* not reported yet */

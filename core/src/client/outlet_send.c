@@ -39,6 +39,7 @@ segmo__flight *segmo__flight_take(segmo__outlet *outlet, uint32_t room)
     }
     flight->outlet = outlet;
     flight->epoch = outlet->epoch;
+    flight->settings = outlet->settings;
     flight->count = 0;
     segmo__buf_clear(&flight->url);
     segmo__buf_clear(&flight->ids);
@@ -252,7 +253,8 @@ static int start(segmo__flight *flight, const segmo__source *source, int gzipped
     char app_key[160];
 
     if (outlet->destination == SEGMO__DESTINATION_SEGMENT) {
-        request.user = source->segment.write_key;
+        request.headers[0] = source->segment.bearer;
+        request.user = source->segment.bearer ? NULL : source->segment.write_key;
         request.password = "";
     } else {
         request.user = source->moengage.app_id;

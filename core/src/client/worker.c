@@ -155,6 +155,11 @@ void segmo__worker_appended(segmo__worker *worker)
         segmo__http_wake(worker->shop.http);
 }
 
+void segmo__worker_wake(segmo__worker *worker)
+{
+    segmo__http_wake(worker->shop.http);
+}
+
 static uint32_t time_to_wait(const segmo__worker *worker, int64_t now_ms, int64_t next_ms)
 {
     int64_t until_ms = next_ms;

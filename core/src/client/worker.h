@@ -12,6 +12,7 @@ void segmo__worker_stop(segmo__worker *worker);
 /* A message was appended: wakes the worker when it waits for one. Any thread; two atomic
  * operations. */
 void segmo__worker_appended(segmo__worker *worker);
+void segmo__worker_wake(segmo__worker *worker); /* to look at the settings. Any thread */
 
 /* Sends what waits at once and waits until everything appended before the call is settled;
  * SEGMO_ERR_TIMEOUT. */

@@ -52,6 +52,8 @@ typedef struct segmo__segment_settings {
     int enabled;
     const char *host; /* base URL without path, for example https://api.segment.io */
     const char *write_key;
+    const char *bearer; /* header line with the access token; NULL: the write key is sent instead */
+    int awaits_token;   /* messages wait until there is a token */
 } segmo__segment_settings;
 
 typedef struct segmo__moengage_settings {

@@ -180,6 +180,23 @@ static int read_host(builder *b, const char **host, const char *strong, const ch
     return SEGMO_OK;
 }
 
+static int read_token(builder *b, segmo__segment_settings *segment)
+{
+    const char *token = option(b, "segment.access_token");
+
+    if (!token)
+        return SEGMO_OK;
+    for (const char *c = token; *c; c++)
+        if (*c <= ' ' || *c > '~')
+            return fail(b, "segment.access_token",
+                        "holds a character that no token has; copy it again");
+    segment->awaits_token = !*token;
+    segmo__buf_clear(&b->scratch);
+    segmo__buf_addf(&b->scratch, "Authorization: Bearer %s", token);
+    segment->bearer = keep_scratch(b);
+    return SEGMO_OK;
+}
+
 static int read_segment(builder *b, segmo__source *source)
 {
     segmo__segment_settings *segment = &source->segment;
@@ -187,6 +204,8 @@ static int read_segment(builder *b, segmo__source *source)
     source->write_key = option(b, "segment.write_key");
     segment->write_key = source->write_key;
     if (check_user(b, "segment.write_key", source->write_key) != SEGMO_OK)
+        return SEGMO_ERR_OPTION;
+    if (read_token(b, segment) != SEGMO_OK)
         return SEGMO_ERR_OPTION;
     segment->enabled =
         option(b, "segment.enabled") ? flag(b, "segment.enabled") : source->write_key != NULL;

@@ -59,6 +59,7 @@ module Segmo
     attach_function :segmo_config_free, [:pointer], :void
     attach_function :segmo_options_json, [:pointer, :pointer, :pointer], :int
     attach_function :segmo_client_open, [:pointer, :pointer, :pointer], :int
+    attach_function :segmo_client_set, [:pointer, :string, :string, :pointer], :int
     attach_function :segmo_client_enqueue, [:pointer, :string, :buffer_in, :size_t, :pointer], :int
     attach_function :segmo_client_enqueue_batch, [:pointer, :string, :buffer_in, :size_t, :pointer, :pointer, :pointer], :int
     attach_function :segmo_client_sync, [:pointer, :uint32, :pointer], :int, blocking: true
