@@ -84,7 +84,7 @@ setup(
     setup_requires=["cffi>=1.15"],
     install_requires=["cffi>=1.15"],
     entry_points={"pytest11": ["segmo = segmo.pytest_plugin"]},
-    extras_require={"fast": ["orjson>=3.6"]},
+    extras_require={"fast": ["orjson>=3.6"], "oauth": ["PyJWT>=2.6", "cryptography>=38"]},
     cmdclass={"build_ext": BuildWithCore},
     options={"bdist_wheel": {"py_limited_api": "cp39"}},
     zip_safe=False,

@@ -446,12 +446,6 @@ client.shutdown()
     assert "swordfish" not in done.stderr and "secret" not in done.stderr
 
 
-def test_oauth_is_refused_in_words():
-    with pytest.raises(segmo.UnsupportedError, match="OAuth"):
-        Client("WK1", oauth_client_id="id", oauth_client_key="key", oauth_key_id="key id")
-    assert Client("WK1", send=False, oauth_client_id="id", oauth_scope="other").oauth_manager is None
-
-
 # ---- life ----
 
 def test_flush_returns_when_everything_has_arrived(make, sandbox):

@@ -1,14 +1,18 @@
 """Reports as segment.analytics tells them: on_error(error, items), and an answer for each call in sync mode."""
 import logging
 import threading
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Tuple
 
 from .. import _reports
 from ..types import Report
 from .request import APIError, error_of
 
+if TYPE_CHECKING:
+    from .._oauth import TokenError, TokenKeeper
+
 OnError = Callable[[Exception, List[Dict[str, Any]]], Any]
 CODES_KEPT = 64
+TOKEN_STATUSES = (400, 401, 403, 511)  # with which Segment refuses an access token
 
 
 class Answer:
@@ -38,7 +42,8 @@ class Listener(_reports.Listener):
         self._telling = threading.RLock()  # an on_error may flush
         self._answers: Dict[str, Answer] = {}
         self._dead: List[Report] = []
-        self.paused: Optional[APIError] = None
+        self.paused: Optional[Exception] = None
+        self.keeper: "Optional[TokenKeeper]" = None
 
     def tell(self, client: Any) -> None:
         with self._telling:
@@ -77,6 +82,8 @@ class Listener(_reports.Listener):
             self._pause(report, is_segment)
         elif kind == "resumed" and is_segment:
             self.paused = None
+            if self.keeper:
+                self.keeper.accept()
 
     def _remember_code(self, report: Report) -> None:
         """Dead letters keep the service's words; its code for them stands in the attempts only."""
@@ -96,11 +103,22 @@ class Listener(_reports.Listener):
         return error_of(report["status"], code, words)
 
     def _pause(self, report: Report, is_segment: bool) -> None:
-        """Nothing is given up: the messages wait until the settings are right."""
+        """Nothing is given up: the messages wait until the settings are right, or there is another token."""
+        if is_segment and self.keeper and report["status"] in TOKEN_STATUSES and self.keeper.refuse():
+            return
         error = APIError(report["status"], report["reason"], report["remedy"])
         if is_segment:
             self.paused = error
         self._call(error, [])
+
+    def refuse_token(self, error: "TokenError") -> None:
+        """The token server refuses the credentials."""
+        with self._telling:
+            self.paused = error_of(error.status, "oauth", str(error))
+            self._call(self.paused, [])
+
+    def token_came(self) -> None:
+        self.paused = None
 
     def _hand_over(self) -> None:
         """Messages that died of the same cause go to on_error together."""

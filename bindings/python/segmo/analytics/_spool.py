@@ -1,23 +1,49 @@
-"""segmo.Client as the drop-in client uses it: messages come as finished text."""
+"""segmo.Client as the drop-in client uses it: messages come as finished text, Segment may want access tokens."""
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any, Optional
 
 from .. import _core
 from ..client import Client
 from ._listener import Listener
 from .request import no_answer
 
+if TYPE_CHECKING:
+    from .._oauth import TokenKeeper, TokenSource
+
 LOOK_S = 0.05  # how often a waiting call looks whether its destination was paused
 
 
 class Spool(Client):
-    def __init__(self, listener: Listener, **options: Any) -> None:
+    def __init__(self, listener: Listener, tokens: "Optional[TokenSource]" = None, **options: Any) -> None:
+        self._keeper: "Optional[TokenKeeper]" = None
         super().__init__(**options)
         self._listener: Listener = listener
+        if tokens:
+            from .._oauth import TokenKeeper
+            self._keeper = TokenKeeper(tokens, self._use_token, listener.refuse_token, listener.log)
+            if any(of["pending"] for of in self.stats()["destinations"].values()):
+                self._begin()  # what a dead process left goes out without a first message, if there is a token
+
+    def _begin(self) -> None:
+        self._listener.keeper = self._keeper
+        super()._begin()
+        if self._keeper:
+            self._keeper.start()
+
+    def _stop(self) -> bool:
+        if self._keeper:
+            self._keeper.stop()
+        return super()._stop()
 
     def _forked(self) -> None:
         super()._forked()
         self._listener.begin()
+        if self._keeper:
+            self._keeper.forked()
+
+    def _use_token(self, token: str) -> None:
+        _core.call(_core.lib.segmo_client_set, self._client, b"segment.access_token", token.encode())
+        self._listener.token_came()
 
     def tell(self) -> None:
         """Returns when on_error was called for everything that has ended so far."""
@@ -25,8 +51,14 @@ class Spool(Client):
 
     def all_paused(self) -> bool:
         """Whether everything that waits does so for a service that refuses the settings."""
-        waiting = [of for of in self.stats()["destinations"].values() if of["pending"]]
-        return bool(waiting) and all(of["state"] == "paused" for of in waiting)
+        self.tell()
+        waiting = {name: of for name, of in self.stats()["destinations"].items() if of["pending"]}
+        return bool(waiting) and all(self._is_paused(name, of["state"]) for name, of in waiting.items())
+
+    def _is_paused(self, name: str, state: str) -> bool:
+        if name == "segment" and self._keeper:  # another token may end the pause, unless the listener heard otherwise
+            return self._listener.paused is not None
+        return state == "paused"
 
     def enqueue_text(self, text: bytes) -> None:
         if not self._begun:

@@ -11,17 +11,20 @@ import time
 import urllib.parse
 import weakref
 from datetime import datetime, timezone
-from typing import Any, Dict, List, Mapping, Optional, Set, Tuple
+from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Set, Tuple
 from uuid import uuid4
 
-from .. import _core
+from .. import _core, _options
 from .._judge import Judge
-from ..errors import ClosedError, FullError, IoError, SegmoError, TooLargeError, UnsupportedError
+from ..errors import ClosedError, FullError, IoError, SegmoError, TooLargeError
 from ._listener import Listener, OnError
 from ._spool import Spool
 from .consumer import MAX_MSG_SIZE, Consumer, Queue
 from .request import iso
 from .utils import clean, guess_timezone
+
+if TYPE_CHECKING:
+    from .._oauth import TokenSource
 
 ID_TYPES = (numbers.Number, str)
 LIBRARY = {"name": "segmo-python", "version": _core.VERSION}
@@ -42,8 +45,8 @@ class Client:
     Messages wait in segmo's spool instead of a queue in memory. An argument that is left at its default
     gives way to segmo's option of the environment, where one is set (SEGMO_DELIVERY_GZIP, ...).
 
-    Raises AssertionError (write_key), OptionError (an argument has no meaning), UnsupportedError (OAuth) and
-    IoError (the directory that SEGMO_SPOOL_DIR names).
+    Raises AssertionError (write_key), OptionError (an argument has no meaning), UnsupportedError (OAuth without
+    its packages) and IoError (the directory that SEGMO_SPOOL_DIR names).
     """
 
     class DefaultConfig:
@@ -84,9 +87,6 @@ class Client:
                  oauth_auth_server: str = DefaultConfig.oauth_auth_server,
                  oauth_scope: str = DefaultConfig.oauth_scope) -> None:
         require("write_key", write_key, str)
-        if oauth_client_id and oauth_client_key and oauth_key_id:
-            raise UnsupportedError("OAuth is not offered: leave oauth_client_id, oauth_client_key and oauth_key_id out, "
-                                   "and turn it off for the source", "oauth_client_id")
         self.write_key = write_key
         self.host = host
         self.on_error = on_error
@@ -96,7 +96,13 @@ class Client:
         self.gzip = gzip
         self.timeout = timeout
         self.proxies = proxies
-        self.oauth_manager = None
+        self.oauth_manager: "Optional[TokenSource]" = None
+        if oauth_client_id and oauth_client_key and oauth_key_id:
+            from .._oauth import TokenSource  # here, because few need it and it imports much
+            self.oauth_manager = TokenSource(
+                oauth_client_id, oauth_client_key, oauth_key_id, oauth_auth_server, oauth_scope,
+                timeout_s=sum(_timeouts(timeout)), proxy=_proxy_for(oauth_auth_server, proxies),
+                ca_file=_options.value_of(_options.new_config(None, {}), "delivery.ca_file") or None)
         self.queue = Queue(self, max_queue_size)
         self.consumers: Optional[List[Consumer]] = \
             None if sync_mode else [Consumer(self, max_retries, upload_size, upload_interval)]
@@ -312,7 +318,7 @@ class Client:
         with self._lock:
             if not self._spool:
                 self._listener.paused = None
-                self._spool = _open_spool(self._listener, self._options())
+                self._spool = _open_spool(self._listener, self.oauth_manager, self._options())
                 _open_spools.add(self._spool)
             return self._spool
 
@@ -341,6 +347,8 @@ class Client:
         if str(self.host).startswith("http://"):
             options["delivery_allow_plain_http"] = True
         tells = self.sync_mode or self.on_error is not None
+        if self.oauth_manager:
+            options["segment_access_token"] = ""  # until the first one is there, messages wait
         if self.sync_mode:
             options.update(delivery_flush_at=1, delivery_flush_interval_ms=0, delivery_max_attempts=1)
         return {**options, "segment_write_key": self.write_key or None, "source_id": _source_id(self.write_key),
@@ -392,15 +400,15 @@ def _source_id(write_key: Optional[str]) -> str:
     return "analytics-" + hashlib.sha256(str(write_key).encode()).hexdigest()[:12]
 
 
-def _open_spool(listener: Listener, options: Dict[str, Any]) -> Spool:
+def _open_spool(listener: Listener, tokens: "Optional[TokenSource]", options: Dict[str, Any]) -> Spool:
     """In memory where the usual place for the spool cannot be used, which is what an application had before."""
     try:
-        return Spool(listener, **options)
+        return Spool(listener, tokens, **options)
     except IoError as unusable:
         if "SEGMO_SPOOL_DIR" in os.environ:
             raise
         Client.log.error("%s. Until then messages wait in memory and are lost when the process dies", unusable)
-        return Spool(listener, **options, spool_memory_only=True)
+        return Spool(listener, tokens, **options, spool_memory_only=True)
 
 
 def _timeouts(timeout: Any) -> Tuple[float, float]:

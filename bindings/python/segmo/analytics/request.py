@@ -65,7 +65,7 @@ def post(write_key: str, host: Optional[str] = None, gzip: bool = False, timeout
     """
     from .client import Client
     if oauth_manager:
-        raise ValueError("oauth_manager: OAuth is not offered; leave it out")
+        raise ValueError("oauth_manager is not offered here; make a Client with oauth_client_id and the like")
     client = Client(write_key, host, gzip=gzip, timeout=timeout, proxies=proxies, sync_mode=True)
     try:
         for message in kwargs["batch"]:
