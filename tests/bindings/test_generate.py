@@ -117,3 +117,7 @@ def test_ruby_knows_every_number_and_function():
     assert "SEGMO_ERR_UNSUPPORTED: -11," in text and "SEGMO_REPORT_LOG: 10," in text
     assert {found for found in re.findall(r"attach_function :(\w+)", text)} == \
         {function.name for function in generate.parse(HEADER).functions}
+
+
+def test_what_is_checked_in_is_what_the_header_says():
+    assert generate.write_or_check(generate.outputs(generate.parse(HEADER)), check=True) == 0

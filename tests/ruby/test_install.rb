@@ -35,7 +35,7 @@ class InstallTest < SegmoTest
     code = <<~RUBY
       require "segmo"
       Segmo::Client.open { |client| client.track(user_id: "u1", event: "E") }
-      puts Segmo::Library.path, Segmo::Plain.method(:plain?).source_location.inspect
+      puts Segmo::Library.path, Segmo::Plain.method(:write).source_location.inspect
     RUBY
     gem_path = [home, *Gem.path].join(":")
     said, status = Open3.capture2e(self.class.clean.merge(environment, { "GEM_PATH" => gem_path }, env), RbConfig.ruby, "-e", code, chdir: work)

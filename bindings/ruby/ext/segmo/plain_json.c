@@ -10,7 +10,7 @@
 #define TEXT_STEP    64 /* bytes of a string between two looks at the room left */
 #define WIDEST_CHAR  6  /* \u001f */
 #define NUMBER_WIDTH 32
-#define SCALE        10000 /* floats with up to four decimals are written as integers of this part */
+#define SCALE        10000 /* floats with up to four decimals are integers of this part */
 #define SCALED_MAX   1e15  /* fifteen digits belong to one float alone */
 
 /* The string that is written into; `at` runs ahead of its length, which is set at the end. */
