@@ -11,6 +11,7 @@ import re
 import shlex
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 from setuptools import find_packages, setup
@@ -64,6 +65,9 @@ class BuildWithCore(build_ext):
             build_core_in(extension)
         super().build_extension(extension)
 
+
+if sysconfig.get_config_var("Py_GIL_DISABLED"):
+    sys.exit("setup.py: segmo does not support free-threaded Python, whose builds have no limited API; use one with the GIL")
 
 setup(
     name="segmo",

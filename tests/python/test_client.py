@@ -236,6 +236,24 @@ def test_callbacks_run_on_a_thread_of_the_client(options, sandbox):
     assert where == ["segmo-reports"]
 
 
+def test_one_thread_for_reports_however_many_begin_at_once(options):
+    with segmo.Client(**options) as client:
+        together = threading.Barrier(16)
+
+        def begin():
+            together.wait()
+            client.track("u-1", "Lamp Lit")
+        callers = [threading.Thread(target=begin) for _ in range(16)]
+        for caller in callers:
+            caller.start()
+        for caller in callers:
+            caller.join()
+        assert [thread.name for thread in threading.enumerate()].count("segmo-reports") == 1
+    with pytest.raises(segmo.ClosedError):
+        client.track("u-1", "Lamp Lit")
+    assert "segmo-reports" not in [thread.name for thread in threading.enumerate()]
+
+
 def test_a_callback_may_close_the_client(options, sandbox):
     sandbox.script({"status": 400})
     closed = threading.Event()

@@ -35,6 +35,15 @@ def export_works(server):
     assert server.get("/moengage/streams").status == 405
 
 
+def test_plain(environment, sandbox):
+    done = subprocess.run([sys.executable, EXAMPLES / "plain.py"], input="u-1,9.99\n,5\nu-2,12.50\n", text=True,
+                          capture_output=True, timeout=60, env=environment)
+    assert (done.returncode, done.stdout) == (0, "delivered\n"), done.stderr
+    assert done.stderr.startswith("/userId: ")
+    sandbox.wait_for("segment", unique=2)
+    assert {entry["message"]["properties"]["total"] for entry in sandbox.messages()} == {9.99, 12.5}
+
+
 @pytest.mark.parametrize("kind, app", [("gunicorn", "shop.wsgi"), ("uwsgi", "shop.wsgi"), ("uvicorn", "shop.asgi:application")])
 def test_django(start, environment, sandbox, tmp_path, kind, app):
     module("django")

@@ -47,6 +47,7 @@ class InstallTest < SegmoTest
   def test_the_gem_compiles_its_core
     home, said, status = install("segmo-#{Segmo::VERSION}.gem")
     assert status.success?, said
+    assert_equal 1, Dir[File.join(home, "gems/segmo-*/lib/generators/segmo/install/templates/segmo.yml")].size
     library, plain = use(home)
     assert library.start_with?(home), library
     refute File.symlink?(library)

@@ -2,6 +2,7 @@
 import atexit
 import os
 import sys
+import threading
 import time
 import weakref
 from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Set, Union, cast
@@ -22,6 +23,7 @@ PATIENCE_S = 30.0  # for a disk that syncs (spool_sync="always") or a spool that
 _opened: "weakref.WeakSet[Client]" = weakref.WeakSet()
 #: A client that has accepted something lives until it is closed, or the process ends and closes it.
 _begun: "Set[Client]" = set()
+_closes_with: Set[str] = set()  # modules that close this process's clients at its end
 _enqueue = _core.enqueue
 
 
@@ -64,6 +66,7 @@ class Client(Calls):
         self._wants_thread = report_thread
         self._thread: Optional[_reports.Thread] = None
         self._loop: "Optional[asyncio.AbstractEventLoop]" = None
+        self._beginning = threading.Lock()
         self._begun = False
         self._closed = False
         _opened.add(self)
@@ -154,8 +157,9 @@ class Client(Calls):
         return True
 
     def _stop(self) -> bool:
-        self._closed = True
-        _begun.discard(self)
+        with self._beginning:
+            self._closed = True
+            _begun.discard(self)
         done = True
         try:
             call(lib.segmo_client_close, self._client, 0)
@@ -251,14 +255,18 @@ class Client(Calls):
 
     def _begin(self) -> None:
         """With the first message, in each process: what needs a thread or knows how the process ends."""
-        self._begun = True
-        _begun.add(self)
-        if self._wants_thread:
-            self._thread = _reports.start_thread(self._client, self._listener)
-        _close_with_multiprocessing()
+        with self._beginning:
+            if self._begun or self._closed:
+                return
+            _begun.add(self)
+            if self._wants_thread:
+                self._thread = _reports.start_thread(self._client, self._listener)
+            _close_with_multiprocessing()
+            self._begun = True
 
     def _forked(self) -> None:
-        """In the child: the thread is the parent's, and so is its loop."""
+        """In the child: the thread is the parent's, and so is its loop, and whoever held the lock."""
+        self._beginning = threading.Lock()
         self._begun = False
         self._thread = None
         self._loop = None
@@ -283,16 +291,18 @@ def _close_all() -> None:
 
 
 def _forget_parents_threads() -> None:
+    _closes_with.clear()
     for client in list(_opened):
         client._forked()
 
 
 def _close_with_multiprocessing() -> None:
     """Children of multiprocessing (and of Celery's billiard) end without atexit; they have a list of their own."""
-    for name in ("multiprocessing.util", "billiard.util"):
+    for name in {"multiprocessing.util", "billiard.util"} - _closes_with:
         util = sys.modules.get(name)
         if util:
             util.Finalize(None, _close_all, exitpriority=0)
+            _closes_with.add(name)
 
 
 atexit.register(_close_all)

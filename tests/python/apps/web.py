@@ -4,12 +4,14 @@
 /stream   tracks "Streamed" while the response is sent
 /export   the campaign export
 """
+import logging
 import os
 
 import segmo
 import segmo.asgi
 import segmo.wsgi
 
+logging.basicConfig()
 client = segmo.Client()
 SECRETS = ["new-secret", "old-secret"]
 EVENTS = {"/": "Visited", "/stream": "Streamed"}

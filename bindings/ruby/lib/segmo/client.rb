@@ -286,6 +286,7 @@ module Segmo
 
     def take(message, source)
       enter
+      message = Context.complete(message)
       desk = Call::Desk.take
       accept(Convert.json(message, desk.json), source, desk.error)
     ensure

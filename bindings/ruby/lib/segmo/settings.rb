@@ -66,7 +66,9 @@ module Segmo
       raise Error::Option.new("the settings file #{path} holds no options by name", field: "config") unless said.is_a?(Hash)
 
       section = ENV["RAILS_ENV"] || ENV["RACK_ENV"] || "development"
-      said.key?(section) || said.key?("shared") ? { **said["shared"].to_h, **said[section].to_h } : said
+      return said unless said.key?(section) || said.key?("shared")
+
+      named(said["shared"].to_h).merge(named(said[section].to_h))
     rescue SystemCallError => e
       raise Error::IO.new("the settings file #{path} cannot be read: #{e.message}", field: "config")
     rescue Psych::Exception => e
