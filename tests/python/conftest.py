@@ -120,4 +120,6 @@ def broker(processes, tmp_path):
 @pytest.fixture
 def start_worker(processes, environment, broker, tmp_path):
     """start_worker(module of the application, its directory): a Celery worker."""
-    return lambda app, directory: processes(Worker(app, directory, tmp_path / "worker.log", {**environment, **broker}))
+    def start(app, directory, **options):
+        return processes(Worker(app, directory, tmp_path / "worker.log", {**environment, **broker}, **options))
+    return start

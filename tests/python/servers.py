@@ -84,13 +84,13 @@ def cookies(answer):
 
 
 class Worker(Process):
-    """A Celery worker with two processes, for an application (a module) from `directory`."""
+    """A Celery worker with two processes or threads, for an application (a module) from `directory`."""
 
-    def __init__(self, app, directory, log, environment):
+    def __init__(self, app, directory, log, environment, pool="prefork"):
         self._log = log
         with open(log, "wb") as words:
-            super().__init__([*module("celery"), "-A", app, "worker", "-c", "2", "-l", "info", "--without-gossip",
-                              "--without-mingle"], cwd=directory, stdin=subprocess.DEVNULL, stdout=words, stderr=words,
+            super().__init__([*module("celery"), "-A", app, "worker", "-P", pool, "-c", "2", "-l", "info",
+                              "--without-gossip", "--without-mingle"], cwd=directory, stdin=subprocess.DEVNULL, stdout=words, stderr=words,
                              env={**environment, "PYTHONDONTWRITEBYTECODE": "1"})
         wait_until(lambda: "ready." in self.log(), "the worker is ready")
 

@@ -2,6 +2,7 @@
 import subprocess
 import sys
 
+import pytest
 from conftest import ROOT
 from servers import module
 
@@ -24,8 +25,9 @@ for number in range(8):
 NAMES = {"direct", "from a task", "after retries", "first of two", "second of two"}
 
 
-def test_context_goes_along_and_ends_with_the_task(start_worker, environment, broker, sandbox):
-    worker = start_worker("celery_context", APPS)
+@pytest.mark.parametrize("pool", ["prefork", "threads"])
+def test_context_goes_along_and_ends_with_the_task(start_worker, environment, broker, sandbox, pool):
+    worker = start_worker("celery_context", APPS, pool=pool)
     subprocess.run([sys.executable, "-c", SEND], cwd=APPS, check=True, timeout=60,
                    env={**environment, **broker, "PYTHONDONTWRITEBYTECODE": "1"})
     sandbox.wait_for("segment", unique=len(NAMES) + 8)

@@ -127,6 +127,26 @@ def test_threads_start_without(made):
     assert ids(made.last) == {}
 
 
+def test_what_is_made_while_a_response_streams(made):
+    def parts():
+        for name in ("one", "two"):
+            made.track(event=name)
+            yield name
+
+    async def parts_of_coroutines():
+        for name in ("three", "four"):
+            await asyncio.sleep(0)
+            made.track(event=name)
+            yield name
+
+    async def all_of_them():
+        return [part async for part in context.carrying_through_async(dict(userId="u-1").copy, parts_of_coroutines())]
+    names = list(context.carrying_through(dict(userId="u-1").copy, parts())) + asyncio.run(all_of_them())
+    assert names == ["one", "two", "three", "four"]
+    assert [(message["event"], message["userId"]) for message in made.messages] == [(name, "u-1") for name in names]
+    assert context.current() == {}
+
+
 # ---- requests ----
 
 def request(peer="198.51.100.9", scheme="https", host="shop.test", path="/a", query="", **headers):

@@ -81,6 +81,30 @@ def test_wherever_the_call_is_made(site, sandbox, path, kind, events):
         assert message["context"]["page"]["url"] == f"https://shop.test{path}?q=1"
 
 
+def test_what_waits_is_sent_when_the_server_shuts_down(options, sandbox):
+    """Not an hour later, and by no exit hook."""
+    from fastapi import FastAPI
+
+    from segmo.fastapi import Segmo
+    app = FastAPI()
+    client = Segmo(app, **{**options, "delivery_flush_interval_ms": "1h"}).client
+    told = []
+
+    async def serve():
+        async def receive():
+            if not told:
+                return {"type": "lifespan.startup"}
+            client.track("u-1", "Lamp Lit")
+            return {"type": "lifespan.shutdown"}
+
+        async def send(message):
+            told.append((message["type"], sandbox.stats("segment")["unique"]))
+        await app({"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}, receive, send)
+    asyncio.run(serve())
+    assert told == [("lifespan.startup.complete", 0), ("lifespan.shutdown.complete", 1)]
+    client.close()
+
+
 def test_the_client_can_be_replaced_as_a_dependency(site, options, tmp_path):
     from segmo._calls import Calls
 

@@ -12,7 +12,7 @@ CLIENT_KEYWORDS = ("config_file", "on_error", "on_report", "report_thread")
 Made = TypeVar("Made")
 
 
-@dataclass
+@dataclass(repr=False)  # it holds secrets
 class Settings:
     """Every integration knows these; anything else is an option of segmo.Client.
 

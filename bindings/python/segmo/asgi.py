@@ -42,6 +42,25 @@ class RequestContext:
             await self._app(scope, receive, send)
 
 
+class FlushAtShutdown:
+    """Sends what waits when the server shuts `app` down, for at most close_timeout_ms.
+
+    Not every server ends in a way that lets Python's own exit hooks run; without this, what waits stays on disk
+    for the next client on the directory.
+    """
+
+    def __init__(self, app: Application, client: Client) -> None:
+        self._app = app
+        self._client = client
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def flushing(message: Message) -> None:
+            if message["type"].startswith("lifespan.shutdown."):
+                await self._client.aflush()
+            await send(message)
+        await self._app(scope, receive, flushing if scope["type"] == "lifespan" else send)
+
+
 class CampaignExport:
     """An ASGI application that accepts what MoEngage Streams posts: segmo turns it into messages of an HTTP source.
 

@@ -9,7 +9,7 @@ integrations (segmo.django, segmo.flask, segmo.fastapi, segmo.wsgi, segmo.asgi, 
 """
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, Callable, Dict, Iterable, Iterator, Mapping, Optional, TypeVar
+from typing import Any, AsyncIterable, AsyncIterator, Callable, Dict, Iterable, Iterator, Mapping, Optional, TypeVar
 
 from .types import Values
 
@@ -62,6 +62,18 @@ def carrying_through(members: Callable[[], Members], items: Iterable[Item]) -> I
             try:
                 item = next(iterator)
             except StopIteration:
+                return
+        yield item
+
+
+async def carrying_through_async(members: Callable[[], Members], items: AsyncIterable[Item]) -> AsyncIterator[Item]:
+    """The same for a response that coroutines make."""
+    iterator = items.__aiter__()
+    while True:
+        with carrying(members):
+            try:
+                item = await iterator.__anext__()
+            except StopAsyncIteration:
                 return
         yield item
 

@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 from starlette.requests import HTTPConnection
 
 from . import _settings
-from .asgi import CampaignExport, RequestContext, Scope
+from .asgi import CampaignExport, FlushAtShutdown, RequestContext, Scope
 from .client import Client
 
 
@@ -31,6 +31,7 @@ class Segmo:
         self._app = app
         self._settings = _settings.read(settings)
         self.client = self._settings.open_client()
+        app.add_middleware(FlushAtShutdown, client=self.client)
         app.add_middleware(RequestContext, trusted_proxies=self._settings.trusted_proxies,
                            user_id=self._user_id if self._settings.user_id else None)
 

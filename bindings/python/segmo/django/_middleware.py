@@ -2,12 +2,13 @@
 import asyncio
 from typing import Any, Callable
 
+from asgiref.sync import sync_to_async
 from django.conf import settings as django_settings
 from django.core.exceptions import SynchronousOnlyOperation
 from django.utils.deprecation import MiddlewareMixin
 
 from .._requests import Request, Visit, text_of
-from ..context import carrying, carrying_through
+from ..context import carrying, carrying_through, carrying_through_async
 from ..wsgi import header_of
 from ._client import settings
 
@@ -17,7 +18,8 @@ class RequestContext(MiddlewareMixin):
     of request.user as user id when they name no user.
 
     Stands behind AuthenticationMiddleware. Nothing is read before a message is made, except that the user of a
-    session is loaded before an async view, which could not load it in the middle of a call.
+    session is loaded before an async view, and before a response that streams under ASGI: on an event loop a
+    call could not load it.
     """
 
     def __init__(self, get_response: Callable[[Any], Any]) -> None:
@@ -31,21 +33,35 @@ class RequestContext(MiddlewareMixin):
         visit = self._visit(request)
         with carrying(visit):
             response = self.get_response(request)
-        if response.streaming:
-            response.streaming_content = carrying_through(visit, response.streaming_content)
-        return response
+        return _streamed(visit, response)
 
     async def _answer(self, request: Any) -> Any:
-        with carrying(self._visit(request)):
-            return await self.get_response(request)
+        visit = self._visit(request)
+        with carrying(visit):
+            response = await self.get_response(request)
+        if response.streaming and _has_session(request):
+            await sync_to_async(self._user_id)(request)
+        return _streamed(visit, response)
 
     def process_view(self, request: Any, view: Callable[..., Any], *_: Any) -> None:
         """Runs where queries may be made, also under ASGI."""
-        if asyncio.iscoroutinefunction(view) and django_settings.SESSION_COOKIE_NAME in request.COOKIES:
+        if asyncio.iscoroutinefunction(view) and _has_session(request):
             self._user_id(request)
 
     def _visit(self, request: Any) -> Visit:
         return Visit(request, request_of, self._trusted_proxies, self._user_id)
+
+
+def _has_session(request: Any) -> bool:
+    return django_settings.SESSION_COOKIE_NAME in request.COOKIES
+
+
+def _streamed(visit: Visit, response: Any) -> Any:
+    if response.streaming and getattr(response, "is_async", False):
+        response.streaming_content = carrying_through_async(visit, response.streaming_content)
+    elif response.streaming:
+        response.streaming_content = carrying_through(visit, response.streaming_content)
+    return response
 
 
 def user_id_of(request: Any) -> Any:
