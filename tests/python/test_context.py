@@ -201,3 +201,14 @@ def test_whose_address_is_believed(proxies, forwarded, peer, address):
     ("de;q=x, en;q=0.3", "en"), ("da ; q=0.2", "da"), (";;;,,,", "")])
 def test_the_language_that_is_liked_best(accepted, language):
     assert preferred_language(accepted) == language
+
+
+def test_a_framework_is_imported_only_by_its_integration(run_python):
+    done = run_python("""
+import sys
+import segmo, segmo.wsgi, segmo.asgi
+print([name for name in ("django", "flask", "fastapi", "starlette", "celery") if name in sys.modules])
+import segmo.flask
+print([name for name in ("django", "fastapi", "celery") if name in sys.modules])
+""")
+    assert done.stdout == "[]\n[]\n", done.stderr
