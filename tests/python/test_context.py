@@ -92,6 +92,17 @@ def test_whole_messages_stay_as_they_are(client, sandbox):
     assert completed["context"]["ip"] == "203.0.113.7" and completed["userId"] == "u-1"
 
 
+def test_calls_of_segmo_analytics_get_the_context_and_keep_their_ids(options):
+    from segmo import analytics
+    client = analytics.Client("WK1", send=False)
+    with context.use("u-1", "a-1", context={"ip": "203.0.113.7", "page": {"path": "/a", "search": "?b"}}):
+        _, message = client.track("u-1", "Lamp Lit", context={"page": {"path": "/own"}})
+    assert message["context"]["ip"] == "203.0.113.7" and message["context"]["page"] == {"path": "/own", "search": "?b"}
+    assert (message["userId"], message["anonymousId"]) == ("u-1", None)
+    _, message = client.track("u-1", "Lamp Lit")
+    assert message["context"].keys() == {"library"}
+
+
 def test_it_ends_with_an_exception(made):
     with pytest.raises(KeyError):
         with context.use("u-1"):
