@@ -23,6 +23,7 @@ PATIENCE_S = 30.0  # for a disk that syncs (spool_sync="always") or a spool that
 _opened: "weakref.WeakSet[Client]" = weakref.WeakSet()
 #: A client that has accepted something lives until it is closed, or the process ends and closes it.
 _begun: "Set[Client]" = set()
+_closes_with: Set[str] = set()  # modules that close this process's clients at its end
 _enqueue = _core.enqueue
 
 
@@ -290,16 +291,18 @@ def _close_all() -> None:
 
 
 def _forget_parents_threads() -> None:
+    _closes_with.clear()
     for client in list(_opened):
         client._forked()
 
 
 def _close_with_multiprocessing() -> None:
     """Children of multiprocessing (and of Celery's billiard) end without atexit; they have a list of their own."""
-    for name in ("multiprocessing.util", "billiard.util"):
+    for name in {"multiprocessing.util", "billiard.util"} - _closes_with:
         util = sys.modules.get(name)
         if util:
             util.Finalize(None, _close_all, exitpriority=0)
+            _closes_with.add(name)
 
 
 atexit.register(_close_all)
