@@ -122,7 +122,7 @@ lint: ## layers, banned calls, exported names, header, format, types of the Pyth
 	@$(PYTHON) tests/lint/lint.py
 
 format: ## rewrite the C sources in the house style
-	@find bindings core tests -name '*.[ch]' -exec clang-format -i {} +
+	@find core tests -name '*.[ch]' -exec clang-format -i {} +
 
 generated: ## rewrite the files that are made from others (export list, references)
 	@$(PYTHON) bindings/generate.py

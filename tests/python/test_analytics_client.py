@@ -8,10 +8,9 @@ import subprocess
 import threading
 
 import pytest
-from conftest import PACKAGE
 from harness import ENVIRONMENT, wait_until
 from receiver import Receiver
-from test_analytics_peer import INSTALL, PEER
+from test_analytics_peer import INSTALL, PACKAGE, PEER
 
 import segmo
 from segmo.analytics.client import Client, _proxy_for, require, stringify_id
@@ -256,13 +255,13 @@ def test_on_error_gets_the_error_and_the_messages(make, receive):
         assert str(error) == "[Segment] invalid_request: malformed JSON (422)"
 
 
-def test_an_answer_that_is_no_json_has_the_code_unknown_or_the_reason(make, receive):
+def test_an_answer_that_is_no_json_has_the_code_unknown(make, receive):
     heard = Heard()
     client = make("WK1", receive(always(422, b"Nope")).url, on_error=heard)
     client.track("u-1", "Lamp Lit")
     client.flush()
     client.join()
-    assert str(heard[0][0]) == "[Segment] http_422: Nope (422)"
+    assert str(heard[0][0]) == "[Segment] unknown: Nope (422)"
 
 
 def test_one_bad_message_costs_no_other(make, receive):
@@ -391,6 +390,15 @@ def test_sync_mode_does_not_wait_for_a_service_that_refuses_the_key(make, receiv
         with pytest.raises(APIError) as raised:
             client.track("u-1", "Lamp Lit")
         assert (raised.value.status, raised.value.code) == (401, code)
+
+
+def test_sync_mode_works_again_when_the_service_does(make, receive):
+    receiver = receive(lambda request, number: (401 if number == 1 else 200, {}, b"{}"))
+    client = make("WK1", receiver.url, sync_mode=True)
+    with pytest.raises(APIError):
+        client.track("u-1", "Lamp Lit")
+    client.shutdown()
+    assert client.track("u-1", "Lamp Lit")[0] is True
 
 
 def test_sync_mode_from_many_threads(make, sandbox):
@@ -533,6 +541,39 @@ if child:
     assert (done.returncode, done.stderr) == (0, "")
     stats = sandbox.stats("segment")
     assert (stats["unique"], stats["duplicates"]) == (201, 0)
+
+
+def test_a_child_forked_in_the_midst_of_calls_does_not_hang(run_python, sandbox):
+    done = run_python("""
+import os, threading
+from segmo.analytics import Client
+url = os.environ["SEGMO_SEGMENT_HOST"]
+clients = [Client("WK1", url, max_queue_size=5000), Client("WK1", url, sync_mode=True), Client("WK1", url, send=False)]
+done = threading.Event()
+
+def work(client):
+    while not done.is_set():
+        client.track("u-1", "Lamp Lit")
+
+threads = [threading.Thread(target=work, args=(client,)) for client in clients]
+for thread in threads:
+    thread.start()
+for _ in range(20):
+    child = os.fork()
+    if not child:
+        for client in clients:
+            for _ in range(5):
+                assert client.track("u-2", "Child")[0]
+            client.shutdown()
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+done.set()
+for thread in threads:
+    thread.join()
+""")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert sandbox.stats("segment")["duplicates"] == 0
+    assert sandbox.stats("segment")["unique"] > 200
 
 
 def test_a_client_that_is_dropped_still_sends(run_python, sandbox):

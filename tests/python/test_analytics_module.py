@@ -3,7 +3,7 @@ import importlib
 import re
 
 import pytest
-from conftest import ROOT
+from harness import ROOT
 from test_analytics_client import DEFAULTS
 
 import segmo.analytics as analytics

@@ -5,9 +5,9 @@ import subprocess
 import sys
 
 import pytest
-from conftest import PACKAGE, ROOT
-from harness import ENVIRONMENT
+from harness import ENVIRONMENT, ROOT
 
+PACKAGE = ROOT / "build/python/lib"
 CASES = ROOT / "tests/python/analytics_cases.py"
 PEER = os.environ.get("PEER_PYTHON", str(ROOT / "build/peer/bin/python"))
 INSTALL = "python3 -m venv build/peer && build/peer/bin/pip install segment-analytics-python==2.3.4 cffi"

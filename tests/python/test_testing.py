@@ -9,13 +9,13 @@ import threading
 import unittest.mock
 
 import pytest
-from conftest import PACKAGE, ROOT
-from harness import ENVIRONMENT
+from harness import ENVIRONMENT, ROOT
 
 import segmo
 import segmo.analytics
 from segmo.testing import Events, FakeClient, partial, recording
 
+PACKAGE = ROOT / "build/python/lib"
 STREAMS = {"app_name": "Shop", "events": [{
     "event_name": "Email Opened", "event_code": "MOE_EMAIL_OPEN", "event_uuid": "e-1", "event_time": 1767322445,
     "event_type": "CAMPAIGN_EVENT", "event_source": "MOENGAGE", "uid": "u-1",
@@ -68,11 +68,17 @@ def test_it_opens_no_spool_and_is_a_client(client, tmp_path):
         client.flush()
 
 
-def test_it_explains_with_its_own_options():
-    client = FakeClient(moengage_app_id="APP1", moengage_data_api_key="KEY1")
-    told = client.explain({"type": "track", "userId": "u-1", "event": "Lamp Lit"})
+def test_it_takes_what_a_client_takes(tmp_path, monkeypatch):
+    message = {"type": "track", "userId": "u-1", "event": "Lamp Lit"}
+    file = tmp_path / "segmo.json"
+    file.write_text(json.dumps({"moengage": {"app_id": "APP1", "data_api_key": "KEY1"}}))
+    monkeypatch.setenv("SEGMO_SPOOL_DIR", str(tmp_path / "spool"))
+    told = FakeClient(file, on_error=print, report_thread=False, segment_write_key="WK1").explain(message)
     assert told["segment"]["send"] is told["moengage"]["send"] is True
-    assert FakeClient().explain({"type": "track", "userId": "u-1", "event": "Lamp Lit"})["moengage"]["send"] is False
+    assert FakeClient().explain(message)["moengage"]["send"] is False
+    client = FakeClient(sources=[{"id": "web", "segment.write_key": "WK2"}, {"id": "shop", "segment.write_key": "WK3"}])
+    client.track("u-1", "Lamp Lit", source="shop")
+    assert not (tmp_path / "spool").exists()
 
 
 def test_it_works_in_asyncio():

@@ -46,7 +46,7 @@ class AnalyticsOptionsTest < Minitest::Test
   end
 
   def test_the_constants
-    assert_kind_of String, Segmo::Analytics::VERSION
+    assert_equal "2.5.0", Segmo::Analytics::VERSION
     defaults = Segmo::Analytics::Defaults
     assert_equal ["api.segment.io", "/v1/import", true], [defaults::Request::HOST, defaults::Request::PATH, defaults::Request::SSL]
     assert_equal 32_768, defaults::Message::MAX_BYTES
@@ -81,6 +81,11 @@ class AnalyticsMethodsTest < Minitest::Test
   def test_a_method_that_is_none_raises
     refute_respond_to analytics, :tracked
     assert_raises(NoMethodError) { analytics.tracked(user_id: "u") }
+  end
+
+  def test_it_can_be_required_alone
+    said, = Open3.capture2e(RbConfig.ruby, "-w", "-I", GEM_LIB, "-r", "segmo/analytics", "-e", "print Segmo::Analytics.new(stub: true).flush.inspect")
+    assert_equal "nil", said
   end
 
   def test_a_client_alone_does_the_same
@@ -227,7 +232,8 @@ class AnalyticsTimeTest < Minitest::Test
 
   def test_timestamp_is_now_unless_given
     before = Time.now - 0.001
-    assert_includes before..Time.now, Time.iso8601(stamp(nil))
+    stamped = Time.iso8601(stamp(nil))
+    assert_includes before..Time.now, stamped
   end
 
   def test_timestamp_must_be_a_time
@@ -335,7 +341,7 @@ class AnalyticsRefusalsTest < Minitest::Test
       assert_refused second, call, wrong.merge(WHO).merge(timestamp: nil)
       assert_refused third, call, wrong.merge(WHO).merge(timestamp: nil, field => "x")
     end
-    assert_refused "Timestamp must be a Time", :alias, wrong.merge(WHO)
+    assert_refused "Timestamp must be a Time", :alias, wrong.merge(WHO).merge(context: "text")
   end
 
   def test_nothing_is_queued_by_a_call_that_raises

@@ -7,6 +7,7 @@ require "bigdecimal"
 require "date"
 require "set"
 require "socket"
+require "zlib"
 
 class AnalyticsDelivery < SegmoTest
   include AnalyticsHelp
@@ -120,42 +121,18 @@ class AnalyticsSendingTest < AnalyticsDelivery
     assert_equal 800, messages.map { |message| message["messageId"] }.uniq.size
   end
 
+  def test_a_users_order_is_kept
+    sandbox.script({ status: 503, share: 0.2 })
+    sent { |made| 500.times { |i| made.track(user_id: "u#{i % 5}", event: "E", properties: { seq: i }) } }
+    assert_equal [500, 0], sandbox.stats.values_at("unique", "order_violations")
+  end
+
   def test_an_address_as_host
     made = Segmo::Analytics.new(write_key: "WK1", host: sandbox.url, spool_dir: File.join(work, "spool"))
     @clients << made
     made.track(user_id: "u", event: "E")
     made.flush
     assert_equal 1, sandbox.stats["unique"]
-  end
-
-  def test_ssl_can_be_switched_off
-    server = TCPServer.new("127.0.0.1", 0)
-    request = Thread.new { server.accept.tap { |peer| @peer = peer }.gets }
-    made = open_analytics(host: "127.0.0.1", port: server.addr[1], ssl: false)
-    made.track(user_id: "u", event: "E")
-    assert_equal "POST /v1/batch HTTP/1.1\r\n", request.value
-  ensure
-    [@peer, server].compact.each(&:close)
-  end
-
-  def test_ssl_is_spoken_unless_switched_off
-    server = TCPServer.new("127.0.0.1", 0)
-    first_byte = Thread.new { server.accept.tap { |peer| @peer = peer }.readbyte }
-    made = open_analytics(host: "127.0.0.1", port: server.addr[1], ssl: nil)
-    made.track(user_id: "u", event: "E")
-    assert_equal 0x16, first_byte.value # a TLS handshake
-  ensure
-    [@peer, server].compact.each(&:close)
-  end
-
-  def test_path_may_have_more_in_front
-    server = TCPServer.new("127.0.0.1", 0)
-    request = Thread.new { server.accept.tap { |peer| @peer = peer }.gets }
-    made = open_analytics(host: "127.0.0.1", port: server.addr[1], path: "/proxy/v1/import")
-    made.track(user_id: "u", event: "E")
-    assert_equal "POST /proxy/v1/batch HTTP/1.1\r\n", request.value
-  ensure
-    [@peer, server].compact.each(&:close)
   end
 
   def test_the_environment_says_what_options_do_not
@@ -169,6 +146,81 @@ class AnalyticsSendingTest < AnalyticsDelivery
     made = open_analytics("spool.max_bytes": "2MiB", delivery_enabled: false)
     made.track(user_id: "u", event: "E")
     assert_equal 1, made.stats["destinations"]["segment"]["pending"]
+  end
+end
+
+# What goes over the wire, read by a bare socket.
+class AnalyticsRequestTest < AnalyticsDelivery
+  def setup
+    super
+    @server = TCPServer.new("127.0.0.1", 0)
+  end
+
+  def teardown
+    super
+    [@peer, @server].compact.each(&:close)
+  end
+
+  # @return [Array(String, String)] head and body of the first request
+  def request
+    @peer = @server.accept
+    head = +""
+    head << @peer.gets until head.end_with?("\r\n\r\n")
+    [head, @peer.read(head[/^content-length: (\d+)/i, 1].to_i)]
+  end
+
+  def first_request(**more)
+    made = open_analytics(host: "127.0.0.1", port: @server.addr[1], **more)
+    made.track(user_id: "u", event: "E")
+    Timeout.timeout(PATIENCE_S) { request }
+  end
+
+  def test_a_request_has_the_key_and_json
+    head, body = first_request(delivery_gzip: false)
+    assert_match(/^Authorization: Basic V0sxOg==\r$/i, head)
+    assert_match(%r{^Content-Type: application/json\r$}i, head)
+    sent = JSON.parse(body)
+    assert_equal ["u"], sent["batch"].map { |message| message["userId"] }
+    assert_in_delta Time.now, Time.iso8601(sent["sentAt"]), PATIENCE_S
+  end
+
+  def test_a_request_is_compressed
+    head, body = first_request
+    assert_match(/^Content-Encoding: gzip\r$/i, head)
+    assert_equal 1, JSON.parse(Zlib.gunzip(body))["batch"].size
+  end
+
+  def test_the_user_agent_is_segmos
+    assert_match(%r{^User-Agent: segmo/}i, first_request[0])
+  end
+
+  def test_ssl_can_be_switched_off
+    assert_equal "POST /v1/batch HTTP/1.1\r\n", first_request(ssl: false)[0].lines.first
+  end
+
+  def test_ssl_is_spoken_unless_switched_off
+    made = open_analytics(host: "127.0.0.1", port: @server.addr[1], ssl: nil)
+    made.track(user_id: "u", event: "E")
+    @peer = @server.accept
+    assert_equal 0x16, @peer.readbyte # a TLS handshake
+  end
+
+  def test_path_may_have_more_in_front
+    assert_equal "POST /proxy/v1/batch HTTP/1.1\r\n", first_request(path: "/proxy/v1/import")[0].lines.first
+  end
+
+  def test_the_proxy_of_the_environment
+    code = <<~RUBY
+      analytics = Segmo::Analytics.new(write_key: "WK1", host: "segment.test", port: 80, ssl: false)
+      analytics.track(user_id: "u", event: "E")
+      $stdin.read
+    RUBY
+    File.write(File.join(work, "program.rb"), code)
+    env = { "http_proxy" => "http://127.0.0.1:#{@server.addr[1]}", "SEGMO_SPOOL_DIR" => File.join(work, "spool"), "SEGMO_CLOSE_TIMEOUT_MS" => "1" }
+    IO.popen([env, RbConfig.ruby, "-I", GEM_LIB, "-r", "segmo", File.join(work, "program.rb")], "w") do
+      head, = Timeout.timeout(PATIENCE_S) { request }
+      assert_match(%r{\APOST http://segment\.test(:80)?/v1/batch HTTP/1\.1\r\n}, head)
+    end
   end
 end
 
@@ -207,6 +259,22 @@ class AnalyticsErrorsTest < AnalyticsDelivery
     assert_empty heard
   end
 
+  def test_an_answer_that_is_no_json_is_well_too
+    sandbox.script({ status: 202, body: "OK" })
+    made = open_analytics
+    made.track(user_id: "u", event: "E")
+    made.flush
+    assert_equal [[], 1, 1], [heard, *sandbox.stats.values_at("unique", "requests")]
+  end
+
+  def test_the_words_may_stand_under_message
+    sandbox.script({ status: 422, body: '{"success":false,"message":"no such thing","code":"invalid"}' })
+    made = open_analytics
+    made.track(user_id: "u", event: "E")
+    made.flush
+    assert_equal [[422, "no such thing"]], heard
+  end
+
   def test_without_on_error_nothing_happens
     sandbox.script({ status: 422 })
     made = open_analytics(on_error: nil)
@@ -223,6 +291,14 @@ class AnalyticsErrorsTest < AnalyticsDelivery
     assert_empty heard
   end
 
+  def test_more_is_tried_again
+    sandbox.script({ status: 408, times: 1 }, { status: 410, times: 1 }, { status: 460, times: 1 }, { status: 503, retry_after: 1, times: 1 })
+    made = open_analytics(retries: 3)
+    made.track(user_id: "u", event: "E")
+    made.flush
+    assert_equal [[], 1, 5], [heard, *sandbox.stats.values_at("unique", "requests")]
+  end
+
   def test_retries_are_tries_after_the_first
     sandbox.script({ status: 503, body: '{"error":"later"}' })
     made = open_analytics(retries: 2)
@@ -230,6 +306,21 @@ class AnalyticsErrorsTest < AnalyticsDelivery
     made.flush
     assert_equal [[503, "later"]], heard
     assert_equal 3, sandbox.stats["requests"]
+  end
+
+  def test_how_long_a_request_may_take_can_be_set
+    sandbox.script({ never: true })
+    made = open_analytics(retries: 0, delivery_timeout_ms: 300)
+    made.track(user_id: "u", event: "E")
+    made.flush
+    assert_equal [-1], heard.map(&:first)
+  end
+
+  def test_nothing_is_posted_when_every_message_was_refused
+    made = open_analytics
+    made.track(user_id: "u", event: "E" * 33_000)
+    made.flush
+    assert_equal 0, sandbox.stats["requests"]
   end
 
   def test_backoff_policy_gives_the_pauses
@@ -259,16 +350,41 @@ class AnalyticsErrorsTest < AnalyticsDelivery
   end
 
   def test_a_value_that_json_has_not
+    given = { deep: [{ nan: Float::NAN, infinity: -Float::INFINITY, decimal: BigDecimal("NaN") }], bytes: "a\xFFb",
+              binary: "\xC3\xA9\xFF".b, latin: "\xE9".dup.force_encoding("ISO-8859-1"), good: 1 }
+    said = logged do
+      made = open_analytics
+      assert_equal true, made.track(user_id: "u", event: "E", properties: given)
+      made.flush
+    end
+    assert_equal({ "deep" => [{ "nan" => nil, "infinity" => nil, "decimal" => nil }], "bytes" => "a\uFFFDb", "binary" => "\u00E9\uFFFD",
+                   "latin" => "\u00E9", "good" => 1 }, sandbox.messages[0]["properties"])
+    assert_includes said, "/properties/deep/0/nan"
+    assert_empty heard
+  end
+
+  def test_an_object_that_json_has_not_is_sent_as_its_text
     made = open_analytics
-    assert_equal false, made.track(user_id: "u", event: "E", properties: { a: { b: Float::NAN } })
-    assert_equal false, made.track(user_id: "u", event: "E", properties: { c: "\xFF" })
-    assert_equal true, made.track(user_id: "u", event: "E")
+    given = { range: 1..2, error: ArgumentError.new("words"), class: Object, deep: [{ complex: Complex(1, 2) }] }
+    assert_equal true, made.track(user_id: "u", event: "E", properties: given)
     made.flush
-    (first, words), (second, others) = heard
-    assert_equal [-1, -1], [first, second]
-    assert_includes words, "/properties/a/b"
-    assert_includes others, "/properties/c"
-    assert_equal 1, sandbox.stats["unique"]
+    assert_equal({ "range" => "1..2", "error" => "words", "class" => "Object", "deep" => [{ "complex" => "1+2i" }] },
+                 sandbox.messages[0]["properties"])
+  end
+
+  def test_of_two_keys_with_one_text_the_later_one_is_sent
+    made = open_analytics
+    made.track(user_id: "u", event: "E", properties: { "a" => 1, a: 2 })
+    made.flush
+    assert_equal({ "a" => 2 }, sandbox.messages[0]["properties"])
+  end
+
+  def test_a_hash_that_holds_itself_is_refused
+    circle = {}
+    circle[:itself] = circle
+    made = open_analytics
+    assert_equal false, made.track(user_id: "u", event: "E", properties: circle)
+    assert_equal [-1], heard.map(&:first)
   end
 
   def test_what_segment_would_not_take
@@ -491,7 +607,7 @@ class AnalyticsProgramTest < AnalyticsDelivery
   def test_a_type_that_is_none
     said, code = send_by_program("--type=dance", "--userId=u")
     assert_equal 1, code
-    assert_includes said, "dance"
+    assert_includes said, "/type"
   end
 
   def test_a_refusal_is_printed

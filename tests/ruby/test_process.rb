@@ -145,6 +145,34 @@ class EndingTest < SegmoTest
   end
 end
 
+class SignalTest < SegmoTest
+  # A handler runs in the middle of what the main thread does, also of an accepting call.
+  def test_a_signal_handler_may_track
+    record = File.join(work, "received.ndjson")
+    @sandbox.stop
+    @sandbox = Sandbox.new("--record", record)
+    said, status = run_ruby(<<~RUBY)
+      client = Segmo::Client.new
+      handled = 0
+      trap("USR1") { client.track(user_id: "handler", event: "In handler", properties: { n: handled += 1 }) }
+      sender = Process.spawn("for i in $(seq 60000); do kill -USR1 \#{Process.pid}; done")
+      sent = 0
+      until Process.wait(sender, Process::WNOHANG)
+        client.track(user_id: "main", event: "In main", properties: { n: sent += 1 })
+        client.stats if (sent % 10).zero?
+      end
+      client.flush(timeout: #{PATIENCE_S})
+      puts sent + handled, handled
+    RUBY
+    assert status.success?, said
+    total, handled = said.lines.map(&:to_i)
+    assert_operator handled, :>, 0
+    assert_equal [total, 0], sandbox.stats.values_at("unique", "duplicates")
+    events = File.foreach(record).map { |line| JSON.parse(line)["message"].values_at("event", "properties") }
+    assert_equal total, events.uniq.size, "a message was taken for another"
+  end
+end
+
 class ForkTest < SegmoTest
   def test_a_client_from_before_the_fork_works_in_both
     said, status = run_ruby(<<~RUBY)

@@ -3,6 +3,8 @@
 # The signatures in bindings/ruby/sig are valid, complete, and true at run time.
 require_relative "helper"
 require "rbs"
+require "segmo/testing/minitest"
+require "segmo/testing/rspec"
 
 class SignaturesTest < Minitest::Test
   SIG = File.join(ROOT, "bindings/ruby/sig")
@@ -21,7 +23,7 @@ class SignaturesTest < Minitest::Test
   # Every public method that is documented for users, and none that is not there.
   def test_they_name_what_there_is
     builder = RBS::DefinitionBuilder.new(env: environment)
-    [Segmo::Client, Segmo::Report, Segmo::Error, *errors].each do |kind|
+    [Segmo::Client, Segmo::Report, Segmo::Error, *errors, *analytics, *helpers].each do |kind|
       name = RBS::TypeName.new(name: kind.name.split("::").last.to_sym, namespace: RBS::Namespace.parse("::" + kind.name.split("::")[0..-2].join("::") + "::"))
       signed = builder.build_instance(name).methods.select { |_, method| method.implemented_in == name && method.public? }.keys
       defined = kind.public_instance_methods(false) - internal(kind)
@@ -34,6 +36,23 @@ class SignaturesTest < Minitest::Test
             "RBS_TEST_LOGLEVEL" => "error", "RBS_TEST_RAISE" => "true" }
     said, status = Open3.capture2e(env, RbConfig.ruby, "-r", "rbs/test/setup", File.join(__dir__, "test_client.rb"))
     assert status.success?, said
+  end
+
+  # Without the tests that give what is no Hash.
+  def test_they_are_true_while_the_drop_ins_tests_run
+    env = { "RBS_TEST_TARGET" => analytics.map(&:name).join(","), "RBS_TEST_OPT" => "-I #{SIG}",
+            "RBS_TEST_LOGLEVEL" => "error", "RBS_TEST_RAISE" => "true" }
+    said, status = Open3.capture2e(env, RbConfig.ruby, "-r", "rbs/test/setup", File.join(__dir__, "test_analytics.rb"), "--exclude", "/no_hash/")
+    assert status.success?, said
+  end
+
+  def analytics
+    [Segmo::Analytics, Segmo::Analytics::Client, Segmo::Analytics::TestQueue, Segmo::Analytics::BackoffPolicy,
+     Segmo::Analytics::PrefixedLogger]
+  end
+
+  def helpers
+    [Segmo::Testing::RSpec, Segmo::Testing::RSpec::HaveSent, Segmo::Testing::Minitest]
   end
 
   def errors

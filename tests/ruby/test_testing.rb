@@ -26,6 +26,13 @@ class FakeTest < SegmoTest
                  Segmo::Testing.messages
   end
 
+  def test_the_directory_that_the_application_is_set_up_for_is_not_touched
+    client = Segmo::Client.new(settings, config: false)
+    client.track(user_id: "u1", event: "E")
+    assert_equal true, client.close
+    refute_path_exists settings[:spool_dir]
+  end
+
   def test_what_would_be_refused_is_refused
     client = Segmo::Client.new(config: false)
     assert_raises(Segmo::Error::Invalid) { client.track(event: "E") }

@@ -3,9 +3,9 @@
 
     run.py [--count 10000] [--keep DIR]
 
-Starts the sandbox (strict stand-ins for Segment and MoEngage, a small share of its answers fails), then plays scenes
-through the built program: cloud mode to both destinations, device mode, the packages of other languages, and MoEngage's
-campaign export back to Segment. Ends with a summary; the exit code is 0 only when the accounts of program and sandbox agree to the message.
+Starts the sandbox (strict stand-ins for Segment and MoEngage, a small share of its answers fails), then plays its
+scenes: through the built program cloud mode to both destinations, device mode, and MoEngage's campaign export back to
+Segment; then cloud mode from each language that has a package. Ends with a summary; the exit code is 0 only when the accounts of program and sandbox agree to the message.
 """
 import argparse
 import json
@@ -16,17 +16,11 @@ import sys
 import time
 import urllib.request
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PROGRAM = ROOT / "build/release/segmo"
-RUBY = os.environ.get("RUBY", "/usr/bin/ruby")
 WRITE_KEY, APP_ID, API_KEY = "WK-make-run", "APPMAKERUN", "data-api-key"
-
-# Programs that send the messages of a file, given options as NAME=VALUE, and print the client's counters.
-PACKAGES = {
-    "Python": ["env", f"PYTHONPATH={ROOT / 'build/python/lib'}", sys.executable, ROOT / "tests/run/send.py"],
-    "Ruby": [RUBY, "-I", ROOT / "bindings/ruby/lib", ROOT / "tests/run/send.rb"],
-}
 
 BAD_LINES = [
     '{"type":"track","event":"No one did this"}',
@@ -146,23 +140,6 @@ def device_scene(sandbox, accounts, work, count):
     accounts.expect("device: accepted", result["accepted"], count)
 
 
-def package_scene(language, command, sandbox, accounts, work, count):
-    """The same events again, from a program in another language that uses its package."""
-    sandbox.reset()
-    options = settings(sandbox, work / f"spool-{language.lower()}")[1::2]
-    done = subprocess.run([*command, work / "device-events.ndjson", *options], stdout=subprocess.PIPE, text=True,
-                          timeout=180)
-    if done.returncode:
-        sys.exit(f"the {language} program ended with code {done.returncode}")
-    program, received = json.loads(done.stdout), sandbox.stats()
-    print(f"\n  From {language}: {count:,} events to Segment and MoEngage")
-    line("accepted", program["accepted"])
-    accounts.expect(f"{language}: accepted", program["accepted"], count)
-    for name in ("segment", "moengage"):
-        destination_lines(name, program["destinations"][name], received[name])
-        accounts.destination(language, name, program["destinations"][name], received[name])
-
-
 def campaign_scene(sandbox, accounts, work, payloads):
     sandbox.reset()
     export = work / "campaign-export.ndjson"
@@ -185,6 +162,49 @@ def campaign_scene(sandbox, accounts, work, payloads):
     accounts.expect("campaign: nothing went to MoEngage again", received["moengage"]["unique"], 0)
 
 
+class Package(NamedTuple):
+    """A language's package: what runs a file of messages through it, and what has to be built for that."""
+
+    language: str
+    command: list
+    environment: dict
+    built: Path
+
+
+PYTHON = ROOT / "build/python/lib"
+RUBY = ROOT / "bindings/ruby/lib"
+PACKAGES = [
+    Package("Python", [sys.executable, ROOT / "tests/run/send.py"], {"PYTHONPATH": str(PYTHON)}, PYTHON),
+    Package("Ruby", [os.environ.get("RUBY", "ruby"), ROOT / "tests/run/send.rb"], {"RUBYLIB": str(RUBY)}, RUBY / "segmo/libsegmo.so.1"),
+]
+
+
+def package_scene(package, sandbox, accounts, work, count):
+    """The same six calls, made by an application in that language."""
+    scene = package.language
+    print(f"\n  {scene}: {count:,} events of all six calls through its package")
+    if not package.built.exists():
+        print(f"    not run: {package.built.relative_to(ROOT)} is not built")
+        return
+    sandbox.reset()
+    events = work / f"{scene.lower()}-events.ndjson"
+    subprocess.run([sys.executable, ROOT / "tests/events/generate.py", "--count", str(count), "--seed", "3", "--out",
+                    events], check=True)
+    options = settings(sandbox, work / f"spool-{scene.lower()}")[1::2]
+    variables = {"SEGMO_" + name.upper().replace(".", "_"): value
+                 for name, _, value in (option.partition("=") for option in options)}
+    done = subprocess.run([*map(str, package.command), str(events)], stdout=subprocess.PIPE, text=True, timeout=180,
+                          env={**os.environ, **variables, **package.environment})
+    if done.returncode != 0:
+        accounts.wrong.append(f"{scene}: ended with code {done.returncode}")
+        return
+    program, received = json.loads(done.stdout)["destinations"], sandbox.stats()
+    for name in ("segment", "moengage"):
+        destination_lines(name, program[name], received[name])
+        accounts.destination(scene, name, program[name], received[name])
+        accounts.expect(f"{scene}, {name}: accepted", program[name]["accepted"], count)
+
+
 def main():
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--count", type=int, default=10000)
@@ -192,16 +212,16 @@ def main():
     chosen = options.parse_args()
     shutil.rmtree(chosen.dir, ignore_errors=True)
     chosen.dir.mkdir(parents=True)
-    started, tenth = time.monotonic(), max(1, chosen.count // 10)
+    started = time.monotonic()
     accounts = Accounts()
     sandbox = Sandbox(chosen.dir / "received.ndjson")
     print(f"segmo: the sandbox plays Segment and MoEngage at {sandbox.url}; 3 % of its answers are 503")
     try:
         cloud_scene(sandbox, accounts, chosen.dir, chosen.count)
-        device_scene(sandbox, accounts, chosen.dir, tenth)
-        for language, command in PACKAGES.items():
-            package_scene(language, command, sandbox, accounts, chosen.dir, tenth)
+        device_scene(sandbox, accounts, chosen.dir, max(1, chosen.count // 10))
         campaign_scene(sandbox, accounts, chosen.dir, 5)
+        for package in PACKAGES:
+            package_scene(package, sandbox, accounts, chosen.dir, max(1, chosen.count // 5))
     finally:
         sandbox.stop()
     print(f"\n  Files to look at in {chosen.dir.relative_to(ROOT) if chosen.dir.is_relative_to(ROOT) else chosen.dir}:")

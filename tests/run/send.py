@@ -1,7 +1,4 @@
-"""Sends the messages of an NDJSON file through the Python package and prints the client's counters.
-
-    send.py FILE NAME=VALUE ...     options by their dotted names
-"""
+"""Sends the messages of an NDJSON file through the Python package; prints its counters. Options: SEGMO_... variables."""
 import json
 import sys
 
@@ -29,9 +26,7 @@ def send(client, message):
 
 
 def main():
-    options = dict(option.split("=", 1) for option in sys.argv[2:])
-    keywords = {name.replace(".", "_"): value for name, value in options.items()}
-    with segmo.Client(**keywords) as client, open(sys.argv[1], encoding="utf-8") as lines:
+    with segmo.Client() as client, open(sys.argv[1], encoding="utf-8") as lines:
         for line in lines:
             send(client, json.loads(line))
         if not client.flush(120):

@@ -3,14 +3,14 @@ from typing import Any, Dict, Optional
 
 from .client import _loads as loads, _name as name
 from ._core import lib, text_from
-from ._options import new_config
+from ._options import Path, new_config
 
 
 class Judge:
     """Says what a client with these options would refuse, and what would become of the rest."""
 
-    def __init__(self, **options: Any) -> None:
-        self._config = new_config(None, options)
+    def __init__(self, config_file: Optional[Path] = None, **options: Any) -> None:
+        self._config = new_config(config_file, options)
 
     def explain(self, text: bytes, source: Optional[str] = None) -> Dict[str, Any]:
         """Raises what a client would raise for this message."""

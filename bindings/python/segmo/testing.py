@@ -17,6 +17,7 @@ from typing import Any, Callable, Dict, Iterator, List, Mapping, NamedTuple, Opt
 
 from ._convert import encode
 from ._judge import Judge
+from ._options import Path
 from .analytics._spool import Spool
 from .analytics.client import Client as DropIn
 from .client import Client
@@ -186,12 +187,13 @@ def _words(value: Any) -> str:
 class FakeClient(Client):
     """A segmo.Client for tests: checks each message by the library's rules, keeps it in `events`, sends nothing.
 
-    Takes the options of segmo.Client; opens no spool and starts no thread.
+    Takes what segmo.Client takes; opens no spool, starts no thread, and has nothing to report.
     """
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, config_file: Optional[Path] = None, *, on_error: Any = None, on_report: Any = None,
+                 report_thread: bool = True, **options: Any) -> None:
         self.events = Events()
-        self._judge = Judge(**{"segment_write_key": "fake", **options})
+        self._judge = Judge(config_file, **options)
         self._begun = False
         self._closed = False
 

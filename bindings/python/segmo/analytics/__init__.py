@@ -5,6 +5,7 @@
 
 The settings below are read with the first call. See docs/guide/python-analytics.md.
 """
+import os
 import threading
 from typing import Any, Optional, Tuple
 
@@ -81,6 +82,15 @@ def join() -> None:
 def shutdown() -> None:
     """Client.shutdown() of the default client."""
     _client().shutdown()
+
+
+def _renew_lock() -> None:
+    """In a forked child: another thread of the parent may have held it."""
+    global _opening
+    _opening = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_renew_lock)
 
 
 def _client() -> Client:

@@ -29,11 +29,15 @@ class Listener(_reports.Listener):
     def __init__(self, on_error: Optional[OnError]) -> None:
         super().__init__(None, self._note)
         self._on_items = on_error
+        self._codes: Dict[Tuple[int, str], str] = {}
+        self.begin()
+
+    def begin(self) -> None:
+        """At first, and in a forked child: what waits is the parent's, and its threads may hold the locks."""
         self._lock = threading.Lock()
         self._telling = threading.RLock()  # an on_error may flush
         self._answers: Dict[str, Answer] = {}
         self._dead: List[Report] = []
-        self._codes: Dict[Tuple[int, str], str] = {}
         self.paused: Optional[APIError] = None
 
     def tell(self, client: Any) -> None:
@@ -86,7 +90,7 @@ class Listener(_reports.Listener):
         if report.get("outcome") == "delivered":
             return None
         words = report["letter"]["answer"] if "letter" in report else report["answer"]
-        code = self._codes.get((report["status"], words)) or report.get("reason", "unknown")
+        code = self._codes.get((report["status"], words)) or ("" if report["status"] else report.get("reason", ""))
         if report["destination"] != "segment":
             words = f"{report['destination']}: {words}"
         return error_of(report["status"], code, words)

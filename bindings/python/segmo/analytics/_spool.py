@@ -15,6 +15,10 @@ class Spool(Client):
         super().__init__(**options)
         self._listener: Listener = listener
 
+    def _forked(self) -> None:
+        super()._forked()
+        self._listener.begin()
+
     def tell(self) -> None:
         """Returns when on_error was called for everything that has ended so far."""
         self._listener.tell(self._client)

@@ -9,6 +9,7 @@ import re
 import threading
 import time
 import urllib.parse
+import weakref
 from datetime import datetime, timezone
 from typing import Any, Dict, List, Mapping, Optional, Set, Tuple
 from uuid import uuid4
@@ -33,6 +34,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _to_json = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":"), default=iso).encode
 #: Clients that an application dropped without shutdown() go on sending, as they did.
 _open_spools: Set[Spool] = set()
+_clients: "weakref.WeakSet[Client]" = weakref.WeakSet()
 
 
 class Client:
@@ -106,6 +108,7 @@ class Client:
         self._room = 0
         self._spool: Optional[Spool] = None
         self._listener = Listener(None if sync_mode else on_error)
+        _clients.add(self)
         _log_to(self.log, debug, log_handler)
         self._judge = None if send else Judge(**self._options())
         if send:
@@ -309,6 +312,7 @@ class Client:
     def _open(self) -> Spool:
         with self._lock:
             if not self._spool:
+                self._listener.paused = None
                 self._spool = _open_spool(self._listener, self._options())
                 _open_spools.add(self._spool)
             return self._spool
@@ -363,16 +367,20 @@ def _complete(message: Dict[str, Any]) -> Dict[str, Any]:
     require("context", message["context"], dict)
     message["timestamp"] = guess_timezone(timestamp).isoformat(timespec="milliseconds")
     message["messageId"] = stringify_id(uuid4() if message_id is None else message_id)
-    message["context"] = dict(message["context"])
-    message["context"].setdefault("library", LIBRARY)
     message["userId"] = stringify_id(message.get("userId"))
     message["anonymousId"] = stringify_id(message.get("anonymousId"))
     cleaned: Dict[str, Any] = clean(message)
+    cleaned["context"].setdefault("library", dict(LIBRARY))
     return cleaned
 
 
 def _wire_text(message: Dict[str, Any]) -> bytes:
-    text = _to_json(message)
+    """By the package's encoder; what that has no form for (keys that are no text, half a surrogate pair) by json's,
+    whose exceptions the other library raises."""
+    try:
+        return _core.encode(message, iso)
+    except Exception:
+        text = _to_json(message)
     try:
         return text.encode()
     except UnicodeEncodeError:
@@ -427,3 +435,12 @@ def _log_to(log: logging.Logger, debug: bool, handler: Optional[logging.Handler]
         handler = handler or _debug_handler()
     if handler:
         log.addHandler(handler)
+
+
+def _renew_locks() -> None:
+    """In a forked child: another thread of the parent may have held them."""
+    for client in list(_clients):
+        client._lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_renew_locks)

@@ -67,6 +67,9 @@ def _clean_list(items: Iterable[Any]) -> List[Any]:
 def _clean_dict(items: Dict[Any, Any]) -> Dict[Any, Any]:
     data = {}
     for key, value in items.items():
+        if type(value) in _PLAIN:
+            data[key] = value
+            continue
         try:
             data[key] = clean(value)
         except TypeError as refused:

@@ -10,7 +10,7 @@
 #define TEXT_STEP    64 /* bytes of a string between two looks at the room left */
 #define WIDEST_CHAR  6  /* \u001f */
 #define NUMBER_WIDTH 32
-#define SCALE        10000 /* floats with up to four decimals are written as integers of this part */
+#define SCALE        10000 /* floats with up to four decimals are integers of this part */
 #define SCALED_MAX   1e15  /* fifteen digits belong to one float alone */
 
 /* The string that is written into; `at` runs ahead of its length, which is set at the end. */
@@ -151,7 +151,8 @@ static int write_float(writer *w, VALUE value)
 
     if (!isfinite(number))
         return 0;
-    return write_short_decimal(w, number) || write_ruby_text(w, rb_funcall(value, rb_intern("to_s"), 0));
+    return write_short_decimal(w, number) ||
+           write_ruby_text(w, rb_funcall(value, rb_intern("to_s"), 0));
 }
 
 struct members {

@@ -1,6 +1,11 @@
 # frozen_string_literal: true
 
 require "forwardable"
+
+module Segmo
+  class Analytics; end # first, so that `segmo` has no reason to load this file again
+end
+
 require_relative "../segmo"
 require_relative "analytics/defaults"
 require_relative "analytics/utils"
@@ -11,6 +16,7 @@ require_relative "analytics/transport"
 require_relative "analytics/backoff_policy"
 require_relative "analytics/settings"
 require_relative "analytics/outcomes"
+require_relative "analytics/mending"
 require_relative "analytics/room"
 require_relative "analytics/client"
 
@@ -26,7 +32,8 @@ module Segmo
     extend Forwardable
     include Logging
 
-    VERSION = Segmo::VERSION
+    # Of the interface; the gem's own is Segmo::VERSION.
+    VERSION = "2.5.0"
 
     # @!method track(attrs)
     #   @see Client#track

@@ -220,8 +220,7 @@ module Segmo
     def poll(timeout: 0)
       deadline = Call.now + timeout
       loop do
-        Call.checked(:segmo_client_poll, @handle.pointer, Call.slots.out, Call.slice_ms(deadline))
-        native = Call.slots.out.read_pointer
+        native = Call.pointer { |out| Call.checked(:segmo_client_poll, @handle.pointer, out, Call.slice_ms(deadline)) }
         return Report.take(native) unless native.null?
         return nil if Call.now >= deadline
       end
@@ -255,8 +254,7 @@ module Segmo
         @waits_for_room = Settings.get(config, "spool.when_full") == "block"
         @close_timeout = Settings.get(config, "close.timeout_ms").to_i / 1000.0
         @closed = false
-        Call.checked(:segmo_client_open, Call.slots.out, config)
-        Handle.new(Call.slots.out.read_pointer)
+        Handle.new(Call.pointer { |out| Call.checked(:segmo_client_open, out, config) })
       end
     end
 
@@ -288,21 +286,24 @@ module Segmo
 
     def take(message, source)
       enter
-      slots = Call.slots
-      accept(Convert.json(message, slots.json), source, slots)
+      message = Context.complete(message)
+      desk = Call::Desk.take
+      accept(Convert.json(message, desk.json), source, desk.error)
+    ensure
+      desk&.give_back
     end
 
     # Called directly, not through Call: this is the call that every message makes.
-    def accept(json, source, slots)
-      status = Native.segmo_client_enqueue(@handle.pointer, source, json, json.bytesize, slots.error)
+    def accept(json, source, error)
+      status = Native.segmo_client_enqueue(@handle.pointer, source, json, json.bytesize, error)
       return true if status.zero?
       return sync if status == SYNC_WANTED
 
-      failure = slots.take_error(status)
+      failure = Call.failure(status, error)
       raise failure unless status == FULL && @waits_for_room
       raise failure unless Call.in_slices(Call.now + Call::PATIENCE_S, :segmo_client_wait_room, @handle.pointer)
 
-      accept(json, source, slots)
+      accept(json, source, error)
     end
 
     def sync

@@ -92,8 +92,8 @@ module Segmo
       end
 
       def text(value, path)
-        utf8 = String.new(value)
-        utf8.encoding == Encoding::BINARY ? utf8.force_encoding(Encoding::UTF_8) : utf8 = utf8.encode(Encoding::UTF_8)
+        bytes = String.new(value)
+        utf8 = bytes.encoding == Encoding::BINARY ? bytes.force_encoding(Encoding::UTF_8) : bytes.encode(Encoding::UTF_8)
         utf8.valid_encoding? ? utf8 : refuse(path, "is not valid #{value.encoding}, or is binary data; encode it as text")
       rescue EncodingError
         refuse(path, "cannot be brought from #{value.encoding} to UTF-8; send it as UTF-8")

@@ -18,10 +18,10 @@ module Segmo
     # @api private
     # @param native [FFI::Pointer] a segmo_report; it is freed
     def self.take(native)
-      slots = Call.slots
-      text = Native.segmo_report_json(native, slots.length)
+      length = FFI::MemoryPointer.new(:size_t)
+      text = Native.segmo_report_json(native, length)
       new(KINDS.fetch(Native.segmo_report_kind(native), :unknown),
-          ::JSON.parse(slots.read_text(text)))
+          ::JSON.parse(Call.text_at(text, length)))
     ensure
       Native.segmo_report_free(native)
     end

@@ -1,5 +1,6 @@
 # frozen_string_literal: true
 
+require "tmpdir"
 require_relative "../segmo"
 
 module Segmo
@@ -66,17 +67,19 @@ module Segmo
 
     # What a client does otherwise while {Testing.fake?}.
     module Fake
-      NOWHERE = { delivery_enabled: false, spool_memory_only: true }.freeze
-      private_constant :NOWHERE
-
       private
 
+      # Whatever directory the application is set up for, it is not touched.
       def open_native(options, file)
-        Testing.fake? ? super(options.merge(NOWHERE), file) : super
+        return super unless Testing.fake?
+
+        Dir.mktmpdir("segmo-fake") do |directory|
+          super(options.merge(delivery_enabled: false, spool_memory_only: false, spool_dir: directory), file)
+        end
       end
 
       # Explaining refuses what accepting would refuse, and keeps nothing.
-      def accept(json, source, slots)
+      def accept(json, source, error)
         return super unless Testing.fake?
 
         Call.text(:segmo_client_explain, @handle.pointer, source, json, json.bytesize)

@@ -153,16 +153,22 @@ module Segmo
       end
 
       def enqueue(message)
-        message[:messageId] ||= Utils.uid
-        return @test_queue << message && true if @test_queue
+        return record(message) if @test_queue
         return logger.debug("stubbed: a #{message[:type]} call") || true if Transport.stub
 
         @room.take { queued_messages } ? accept(message) : overflow
       end
 
+      # A message that is sent gets its id by the library.
+      def record(message)
+        message[:messageId] ||= Utils.uid
+        @test_queue << message
+        true
+      end
+
       # Segment counts an empty name as a wrong one.
       def accept(message)
-        delivery.enqueue(message[:name] == "" ? message.reject { |name, _| name == :name } : message)
+        deliver(message[:name] == "" ? message.reject { |name, _| name == :name } : message)
       rescue Error::Full
         overflow
       rescue Error::TooLarge
@@ -172,6 +178,13 @@ module Segmo
         true
       rescue Error => e
         refuse(e.message)
+      end
+
+      # A value that JSON has not costs no message.
+      def deliver(message)
+        delivery.enqueue(message)
+      rescue Error::Invalid, Error::JSON => e
+        delivery.enqueue(Mending.mend(message)).tap { logger.warn("sent with another value instead: #{e.message}") }
       end
 
       def overflow

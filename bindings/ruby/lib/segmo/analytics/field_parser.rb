@@ -55,9 +55,12 @@ module Segmo
         def common(type, fields)
           raise ArgumentError, "Must supply either user_id or anonymous_id" if blank?(fields[:user_id]) && blank?(fields[:anonymous_id])
 
-          message = { type: type, context: context(fields), messageId: fields[:message_id]&.to_s, timestamp: timestamp(fields) }
-          { userId: :user_id, anonymousId: :anonymous_id, integrations: :integrations, options: :options }
-            .each { |name, field| message[name] = fields[field] if fields[field] }
+          message = { type: type, timestamp: timestamp(fields), context: context(fields) }
+          message[:messageId] = fields[:message_id].to_s if fields[:message_id]
+          message[:userId] = fields[:user_id] if fields[:user_id]
+          message[:anonymousId] = fields[:anonymous_id] if fields[:anonymous_id]
+          message[:integrations] = fields[:integrations] if fields[:integrations]
+          message[:options] = fields[:options] if fields[:options]
           message
         end
 

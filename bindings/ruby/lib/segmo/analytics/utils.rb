@@ -11,7 +11,7 @@ module Segmo
 
       # @return [Hash] a new one
       def symbolize_keys(hash)
-        hash.each_with_object({}) { |(key, value), result| result[key.to_sym] = value }
+        hash.to_hash.transform_keys(&:to_sym)
       end
 
       # @return [Hash] the same one, changed
@@ -21,12 +21,12 @@ module Segmo
 
       # @return [Hash] a new one
       def stringify_keys(hash)
-        hash.each_with_object({}) { |(key, value), result| result[key.to_s] = value }
+        hash.to_hash.transform_keys(&:to_s)
       end
 
       # @return [Hash] a new one, its own dates and times as ISO 8601 text
       def isoify_dates(hash)
-        hash.each_with_object({}) { |(key, value), result| result[key] = datetime_in_iso8601(value) }
+        hash.transform_values { |value| datetime_in_iso8601(value) }
       end
 
       # @return [Hash] the same one, changed
@@ -43,15 +43,14 @@ module Segmo
       def datetime_in_iso8601(value)
         case value
         when Time then time_in_iso8601(value)
-        when DateTime then time_in_iso8601(value.to_time)
-        when Date then date_in_iso8601(value)
+        when Date then value.is_a?(DateTime) ? time_in_iso8601(value.to_time) : date_in_iso8601(value)
         else value
         end
       end
 
       # @return [String] with milliseconds, and `Z` for UTC
       def time_in_iso8601(time)
-        time.strftime("%Y-%m-%dT%H:%M:%S.%L#{time.utc? ? "Z" : "%:z"}")
+        time.strftime(time.utc? ? "%Y-%m-%dT%H:%M:%S.%LZ" : "%Y-%m-%dT%H:%M:%S.%L%:z")
       end
 
       # @return [String]

@@ -26,6 +26,7 @@ module Segmo
       end
 
       # @param event [String, Regexp]
+      # @return [nil]
       def refute_tracked(event, user_id: nil, properties: nil, &block)
         assert_sent("track", event, { "userId" => user_id, "properties" => properties }, 0, &block)
       end
