@@ -220,8 +220,10 @@ def test_wrong_settings_pause_with_one_report_and_resume_when_the_file_is_right(
 
 
 def test_a_flush_to_a_mark_does_not_wait_for_what_came_later(host, receive, spool):
-    receiver = receive(lambda request, number: (503 if b"late" in request.body else 200, {}, b"{}"))
-    assert host.open(to_segment(receiver.url, spool, **{"delivery.gzip": "false", "delivery.flush_at": 1})).ok
+    def reply(request, number):
+        return 503 if any(message["userId"] == "late" for message in request.body["batch"]) else 200, {}, b"{}"
+    receiver = receive(reply)
+    assert host.open(to_segment(receiver.url, spool, **{"delivery.flush_at": 1})).ok
     host.put_all(tracks(20))
     assert host.ask("mark").ok
     host.put_all([dict(message, userId="late") for message in tracks(20, first=20)])
