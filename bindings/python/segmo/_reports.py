@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import select
+import sys
 import threading
 from typing import Any, Callable, Counter, Iterator, Optional, cast
 
@@ -92,8 +93,20 @@ def words(report: Report) -> str:
     return " ".join([report["kind"], *told])
 
 
+def must_wait_for_fork() -> bool:
+    """In uWSGI's master, which forks without a word to Python: a thread of the master that asks for the GIL at
+    that moment leaves a worker that waits for ever to give it up. So threads start in the workers."""
+    uwsgi = sys.modules.get("uwsgi")
+    return uwsgi is not None and uwsgi.worker_id() == 0
+
+
 def start_thread(client: Any, listener: Listener) -> "Optional[Thread]":
-    """None where no thread can start (a limit, an isolated sub-interpreter): reports then wait, counted, unread."""
+    """None where no thread can run (a limit, an isolated sub-interpreter, uWSGI without enable-threads): reports
+    then wait, counted, unread."""
+    uwsgi = sys.modules.get("uwsgi")
+    if uwsgi is not None and not {"enable-threads", "threads"} & set(uwsgi.opt):
+        log.warning("reports are not read: uWSGI runs Python threads only with enable-threads")
+        return None
     try:
         return Thread(client, listener)
     except RuntimeError as error:

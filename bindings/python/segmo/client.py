@@ -259,6 +259,8 @@ class Client(Calls):
             if self._begun or self._closed:
                 return
             _begun.add(self)
+            if _reports.must_wait_for_fork():
+                return
             if self._wants_thread:
                 self._thread = _reports.start_thread(self._client, self._listener)
             _close_with_multiprocessing()
