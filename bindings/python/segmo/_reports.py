@@ -93,25 +93,24 @@ def words(report: Report) -> str:
     return " ".join([report["kind"], *told])
 
 
-def must_wait_for_fork() -> bool:
-    """In uWSGI's master, which forks without a word to Python: a thread of the master that asks for the GIL at
-    that moment leaves a worker that waits for ever to give it up. So threads start in the workers."""
-    uwsgi = sys.modules.get("uwsgi")
-    return uwsgi is not None and uwsgi.worker_id() == 0
-
-
 def start_thread(client: Any, listener: Listener) -> "Optional[Thread]":
-    """None where no thread can run (a limit, an isolated sub-interpreter, uWSGI without enable-threads): reports
-    then wait, counted, unread."""
-    uwsgi = sys.modules.get("uwsgi")
-    if uwsgi is not None and not {"enable-threads", "threads"} & set(uwsgi.opt):
-        log.warning("reports are not read: uWSGI runs Python threads only with enable-threads")
+    """None where no thread can start (a limit, an isolated sub-interpreter) or may not: reports then wait, counted,
+    unread."""
+    if _uwsgi_forbids_threads():
+        log.warning("reports are not read: uWSGI runs without enable-threads")
         return None
     try:
         return Thread(client, listener)
     except RuntimeError as error:
         log.warning("reports are not read: %s", error)
         return None
+
+
+def _uwsgi_forbids_threads() -> bool:
+    """It then forks without telling the interpreter: a thread that waits for the GIL at that moment stops the
+    child for ever."""
+    uwsgi = sys.modules.get("uwsgi")
+    return uwsgi is not None and not {"enable-threads", "threads"} & set(getattr(uwsgi, "opt", ()))
 
 
 class Thread:
