@@ -1,13 +1,14 @@
 """One library in one process, for tests/bench/python.py. Prints one JSON line.
 
-    python_calls.py call segmo|peer URL EVENTS DIR --count N [--json own|orjson] [--busy]
+    python_calls.py call segmo|peer URL EVENTS DIR --count N [--json own|orjson] [--held] [--busy]
     python_calls.py e2e  segmo|peer URL EVENTS DIR --count N
 
-`call` times each track() with delivery running, and json.dumps of the same event beside it; with --busy another
-thread computes meanwhile. `e2e` goes from the first call to the last answer, with gzip, and counts its CPU.
+`call` times each track() with delivery running at full speed beside it (with --held: none), and json.dumps of the
+same event; with --busy another thread computes meanwhile. `e2e` goes from the first call to the last answer, with gzip, and counts its CPU.
 """
 import argparse
 import json
+import os
 import resource
 import threading
 import time
@@ -24,7 +25,9 @@ class Segmo:
             _convert._encode = _convert._encode_own
         elif _convert.orjson is None:
             raise SystemExit("orjson is not installed")
-        self.client = segmo.Client(segment_write_key="WK", segment_host=options.url, spool_dir=options.dir)
+        self.held = options.held
+        self.client = segmo.Client(segment_write_key="WK", segment_host=options.url, spool_dir=options.dir,
+                                   delivery_enabled=not self.held)
 
     def track(self, event):
         self.client.track(event["userId"], event["event"], event["properties"], context=event["context"])
@@ -33,7 +36,7 @@ class Segmo:
         pass
 
     def finish(self):
-        if not self.client.flush(600):
+        if not self.held and not self.client.flush(600):
             raise SystemExit("not everything was delivered")
 
 
@@ -117,10 +120,12 @@ def main():
     parser.add_argument("url"), parser.add_argument("events"), parser.add_argument("dir")
     parser.add_argument("--count", type=int, required=True)
     parser.add_argument("--json", choices=["own", "orjson"], default="own")
+    parser.add_argument("--held", action="store_true")
     parser.add_argument("--busy", action="store_true")
     options = parser.parse_args()
     library = {"segmo": Segmo, "peer": Peer}[options.library](options)
-    print(json.dumps({"call": call, "e2e": e2e}[options.mode](library, read_events(options.events), options)))
+    print(json.dumps({"call": call, "e2e": e2e}[options.mode](library, read_events(options.events), options)), flush=True)
+    os._exit(0)  # what is held would be waited for
 
 
 if __name__ == "__main__":

@@ -42,7 +42,7 @@ class Server(Process):
     """A server with an application (`module:name`) from `directory`; what it says goes to a file."""
 
     def __init__(self, kind, app, directory, log, environment):
-        self.port = free_port()
+        self.kind, self.port = kind, free_port()
         self._log = log
         with open(log, "wb") as words:
             super().__init__(list(map(str, COMMANDS[kind](app, f"127.0.0.1:{self.port}"))), cwd=directory,

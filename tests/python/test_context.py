@@ -92,6 +92,17 @@ def test_whole_messages_stay_as_they_are(client, sandbox):
     assert completed["context"]["ip"] == "203.0.113.7" and completed["userId"] == "u-1"
 
 
+def test_calls_of_segmo_analytics_get_the_context_and_keep_their_ids(options):
+    from segmo import analytics
+    client = analytics.Client("WK1", send=False)
+    with context.use("u-1", "a-1", context={"ip": "203.0.113.7", "page": {"path": "/a", "search": "?b"}}):
+        _, message = client.track("u-1", "Lamp Lit", context={"page": {"path": "/own"}})
+    assert message["context"]["ip"] == "203.0.113.7" and message["context"]["page"] == {"path": "/own", "search": "?b"}
+    assert (message["userId"], message["anonymousId"]) == ("u-1", None)
+    _, message = client.track("u-1", "Lamp Lit")
+    assert message["context"].keys() == {"library"}
+
+
 def test_it_ends_with_an_exception(made):
     with pytest.raises(KeyError):
         with context.use("u-1"):
@@ -201,3 +212,14 @@ def test_whose_address_is_believed(proxies, forwarded, peer, address):
     ("de;q=x, en;q=0.3", "en"), ("da ; q=0.2", "da"), (";;;,,,", "")])
 def test_the_language_that_is_liked_best(accepted, language):
     assert preferred_language(accepted) == language
+
+
+def test_a_framework_is_imported_only_by_its_integration(run_python):
+    done = run_python("""
+import sys
+import segmo, segmo.wsgi, segmo.asgi
+print([name for name in ("django", "flask", "fastapi", "starlette", "celery") if name in sys.modules])
+import segmo.flask
+print([name for name in ("django", "fastapi", "celery") if name in sys.modules])
+""")
+    assert done.stdout == "[]\n[]\n", done.stderr

@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import select
+import sys
 import threading
 from typing import Any, Callable, Counter, Iterator, Optional, cast
 
@@ -93,12 +94,23 @@ def words(report: Report) -> str:
 
 
 def start_thread(client: Any, listener: Listener) -> "Optional[Thread]":
-    """None where no thread can start (a limit, an isolated sub-interpreter): reports then wait, counted, unread."""
+    """None where no thread can start (a limit, an isolated sub-interpreter) or may not: reports then wait, counted,
+    unread."""
+    if _uwsgi_forbids_threads():
+        log.warning("reports are not read: uWSGI runs without enable-threads")
+        return None
     try:
         return Thread(client, listener)
     except RuntimeError as error:
         log.warning("reports are not read: %s", error)
         return None
+
+
+def _uwsgi_forbids_threads() -> bool:
+    """It then forks without telling the interpreter: a thread that waits for the GIL at that moment stops the
+    child for ever."""
+    uwsgi = sys.modules.get("uwsgi")
+    return uwsgi is not None and not {"enable-threads", "threads"} & set(getattr(uwsgi, "opt", ()))
 
 
 class Thread:

@@ -78,12 +78,12 @@ async def carrying_through_async(members: Callable[[], Members], items: AsyncIte
         yield item
 
 
-def complete(message: Members) -> Members:
+def complete(message: Members) -> Dict[str, Any]:
     """A message with the surroundings under its own members."""
     return _over(message, current())
 
 
-def _over(message: Members, under: Members) -> Members:
+def _over(message: Members, under: Members) -> Dict[str, Any]:
     """Both, of which the ids belong together: those of another user stay away."""
     if not _is_about(message, under):
         under = {name: value for name, value in under.items() if name == "context"}
@@ -96,7 +96,7 @@ def _is_about(message: Members, under: Members) -> bool:
     return "userId" not in message or str(message["userId"]) == str(under.get("userId"))
 
 
-def _merged(over: Members, under: Members) -> Members:
+def _merged(over: Members, under: Members) -> Dict[str, Any]:
     """Objects member by member; where the two disagree, `over`."""
     both = {**under, **over}
     for name in over.keys() & under.keys():

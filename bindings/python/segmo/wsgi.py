@@ -55,10 +55,11 @@ class CampaignExport:
         self._export = Export(client, secrets, source=source, max_bytes=max_bytes)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        answer = self._export.refusal(environ["REQUEST_METHOD"], header_of(environ))
-        if answer is None:
-            answer = self._export.accept(self._read(environ))
-        return _send(answer, start_response)
+        refusal = self._export.refusal(environ["REQUEST_METHOD"], header_of(environ))
+        if refusal and refusal.status == 413:
+            return _send(refusal, start_response)
+        body = self._read(environ)  # also of a refused one: servers cut a connection that holds something unread
+        return _send(refusal or self._export.accept(body), start_response)
 
     def _read(self, environ: Environ) -> bytes:
         """Without a length only where the server says that the stream has an end."""

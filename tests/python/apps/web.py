@@ -1,11 +1,13 @@
 """What segmo.wsgi and segmo.asgi offer, without a framework.
 
 /         tracks "Visited"
+/threads  tracks, and tells the names of the threads (WSGI)
 /stream   tracks "Streamed" while the response is sent
 /export   the campaign export
 """
 import logging
 import os
+import threading
 
 import segmo
 import segmo.asgi
@@ -27,6 +29,9 @@ def wsgi_app(environ, start_response):
     start_response("200 OK", [("Content-Type", "text/plain")])
     if environ["PATH_INFO"] == "/stream":
         return streamed()
+    if environ["PATH_INFO"] == "/threads":
+        client.track(event="Visited", anonymous_id="a-1")
+        return [",".join(thread.name for thread in threading.enumerate()).encode()]
     if environ["PATH_INFO"] == "/":
         client.track(event="Visited")
     return [b"hello"]

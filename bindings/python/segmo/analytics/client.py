@@ -16,6 +16,7 @@ from uuid import uuid4
 
 from .. import _core, _options
 from .._judge import Judge
+from ..context import carried, complete
 from ..errors import ClosedError, FullError, IoError, SegmoError, TooLargeError
 from ._listener import Listener, OnError
 from ._spool import Spool
@@ -203,7 +204,7 @@ class Client:
     # ---- accepting ----------------------------------------------------------------------------------
 
     def _accept(self, message: Dict[str, Any]) -> Sent:
-        message = _complete(message)
+        message = _complete(complete(message) if carried.get() else message)
         try:
             accepted = self.deliver(message)
         except TooLargeError:

@@ -11,7 +11,8 @@ module Segmo
 
       STALL_S = 10
       SLICE_S = 0.5
-      private_constant :STALL_S, :SLICE_S
+      LIBRARY = { name: Segmo::Settings::LIBRARY["library.name"], version: Segmo::VERSION }.freeze
+      private_constant :STALL_S, :SLICE_S, :LIBRARY
 
       # @param options [Hash] with symbol or text keys; it is not changed. Also any option of {Segmo::Client} by its name
       # @option options [String] :write_key needed, unless calls are stubbed
@@ -159,9 +160,11 @@ module Segmo
         @room.take { queued_messages } ? accept(message) : overflow
       end
 
-      # A message that is sent gets its id by the library.
+      # A message that is sent gets from the library what is added here.
       def record(message)
         message[:messageId] ||= Utils.uid
+        message[:timestamp] ||= Utils.time_in_iso8601(Time.now)
+        message[:context] = { library: LIBRARY }.merge(message[:context]) unless message[:context].key?("library")
         @test_queue << message
         true
       end

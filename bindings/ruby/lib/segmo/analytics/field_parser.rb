@@ -3,10 +3,8 @@
 module Segmo
   class Analytics
     # The arguments of the calls, checked, as messages of Segment's spec with symbol keys. Nothing given is changed.
+    # A message id, a time and the library's name are added later, where they are not given.
     class FieldParser
-      LIBRARY = { name: Segmo::Settings::LIBRARY["library.name"], version: Segmo::VERSION }.freeze
-      private_constant :LIBRARY
-
       class << self
         # @param fields [Hash{Symbol => Object}] the call's arguments
         # @return [Hash{Symbol => Object}] the message
@@ -55,7 +53,9 @@ module Segmo
         def common(type, fields)
           raise ArgumentError, "Must supply either user_id or anonymous_id" if blank?(fields[:user_id]) && blank?(fields[:anonymous_id])
 
-          message = { type: type, timestamp: timestamp(fields), context: context(fields) }
+          check_timestamp(fields[:timestamp])
+          message = { type: type, context: context(fields) }
+          message[:timestamp] = Utils.time_in_iso8601(fields[:timestamp]) if fields[:timestamp]
           message[:messageId] = fields[:message_id].to_s if fields[:message_id]
           message[:userId] = fields[:user_id] if fields[:user_id]
           message[:anonymousId] = fields[:anonymous_id] if fields[:anonymous_id]
@@ -71,18 +71,13 @@ module Segmo
           message
         end
 
-        def timestamp(fields)
-          time = fields[:timestamp] || Time.now
-          raise ArgumentError, "Timestamp must be a Time" unless time.is_a?(Time)
-
-          Utils.time_in_iso8601(time)
+        def check_timestamp(time)
+          raise ArgumentError, "Timestamp must be a Time" unless time.nil? || time == false || time.is_a?(Time)
         end
 
         def context(fields)
           context = fields[:context] || {}
-          raise TypeError, "context must be a Hash" unless context.is_a?(Hash)
-
-          context.key?(:library) || context.key?("library") ? context : context.merge(library: LIBRARY)
+          context.is_a?(Hash) ? context : raise(TypeError, "context must be a Hash")
         end
 
         def details(fields, field)
