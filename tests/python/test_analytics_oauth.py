@@ -3,6 +3,7 @@ import email.utils
 import http.server
 import json
 import logging
+import subprocess
 import threading
 import time
 import urllib.parse
@@ -10,7 +11,7 @@ import urllib.parse
 import pytest
 from harness import wait_until
 from receiver import Receiver
-from servers import free_port
+from servers import free_port, uwsgi
 
 import segmo
 from segmo import analytics
@@ -382,6 +383,26 @@ except segmo.UnsupportedError as error:
     print(error)
 """)
     assert "segmo[oauth]" in done.stdout and "python3-jwt" in done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("option, came_of_it", [([], "start uWSGI with enable-threads"), (["--enable-threads"], "made")])
+def test_uwsgi_without_threads_is_refused_with_the_remedy(environment, tmp_path, pem, option, came_of_it):
+    (tmp_path / "app.py").write_text("""
+import os
+import segmo
+from segmo.analytics.client import Client
+try:
+    Client("WK1", send=False, oauth_client_id="ID-1", oauth_client_key=os.environ["PEM"], oauth_key_id="KEY-1")
+    print("came of it: made", flush=True)
+except segmo.UnsupportedError as error:
+    print("came of it:", error, flush=True)
+os._exit(0)
+""")
+    done = subprocess.run([uwsgi(), "--plugin", "python3", "--http-socket", f"127.0.0.1:{free_port()}", *option,
+                           "--wsgi-file", tmp_path / "app.py"], env={**environment, "PEM": pem}, text=True, timeout=60,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("came of it:")]
+    assert came_of_it in line
 
 
 PROGRAM = """

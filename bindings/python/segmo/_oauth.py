@@ -12,6 +12,7 @@ import uuid
 from email.utils import parsedate_to_datetime
 from typing import Any, Callable, Optional, Tuple
 
+from . import _reports
 from .errors import ClosedError, OptionError, SegmoError, UnsupportedError
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -48,11 +49,13 @@ class TokenSource:
     timeout_s   of a request
     proxy       for http and https; None: what the environment says
 
-    Raises UnsupportedError (a package is missing) and OptionError (key or address).
+    Raises UnsupportedError (a package is missing, or no thread may run) and OptionError (key or address).
     """
 
     def __init__(self, client_id: str, client_key: str, key_id: str, auth_server: str, scope: str, *,
                  timeout_s: float, proxy: Optional[str] = None, ca_file: Optional[str] = None) -> None:
+        if _reports.uwsgi_forbids_threads():
+            raise UnsupportedError("OAuth fetches its tokens in a thread: start uWSGI with enable-threads", "oauth_client_id")
         self._client_id = client_id
         self._client_key = client_key
         self._key_id = key_id

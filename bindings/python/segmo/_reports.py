@@ -96,7 +96,7 @@ def words(report: Report) -> str:
 def start_thread(client: Any, listener: Listener) -> "Optional[Thread]":
     """None where no thread can start (a limit, an isolated sub-interpreter) or may not: reports then wait, counted,
     unread."""
-    if _uwsgi_forbids_threads():
+    if uwsgi_forbids_threads():
         log.warning("reports are not read: uWSGI runs without enable-threads")
         return None
     try:
@@ -106,7 +106,7 @@ def start_thread(client: Any, listener: Listener) -> "Optional[Thread]":
         return None
 
 
-def _uwsgi_forbids_threads() -> bool:
+def uwsgi_forbids_threads() -> bool:
     """It then forks without telling the interpreter: a thread that waits for the GIL at that moment stops the
     child for ever."""
     uwsgi = sys.modules.get("uwsgi")

@@ -47,7 +47,7 @@ class Client:
     gives way to segmo's option of the environment, where one is set (SEGMO_DELIVERY_GZIP, ...).
 
     Raises AssertionError (write_key), OptionError (an argument has no meaning), UnsupportedError (OAuth without
-    its packages) and IoError (the directory that SEGMO_SPOOL_DIR names).
+    its packages, or where no thread may run) and IoError (the directory that SEGMO_SPOOL_DIR names).
     """
 
     class DefaultConfig:
