@@ -126,6 +126,28 @@ def test_a_full_spool_may_be_waited_for(options, sandbox):
     assert sandbox.stats("segment")["unique"] == 200
 
 
+def test_threads_that_wait_for_room_all_get_it(options, sandbox):
+    """Also those that find it taken by another thread."""
+    refused = []
+
+    def work(user):
+        try:
+            for _ in range(100):
+                client.track("u-%d" % user, "Lamp Lit", {"x": "y" * 30000})
+        except segmo.SegmoError as error:
+            refused.append(error)
+
+    with segmo.Client(**options, spool_max_bytes="1MiB", spool_when_full="block") as client:
+        threads = [threading.Thread(target=work, args=(user,)) for user in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert refused == []
+        assert client.flush(20)
+    assert sandbox.stats("segment")["unique"] == 800
+
+
 def test_synced_before_the_call_returns(options, sandbox):
     with segmo.Client(**options, spool_sync="always") as client:
         client.track("u-1", "Lamp Lit")

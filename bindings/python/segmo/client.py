@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 SLICE_S = 0.1  # how long a call may stay in C before Ctrl-C is looked at
 PATIENCE_S = 30.0  # for a disk that syncs (spool_sync="always") or a spool that gets room ("block")
+BREATH_S = 0.001
 
 _opened: "weakref.WeakSet[Client]" = weakref.WeakSet()
 #: A client that has accepted something lives until it is closed, or the process ends and closes it.
@@ -85,17 +86,18 @@ class Client(Calls):
     def _settle(self, status: int, text: bytes, source: Optional[str]) -> None:
         """What a call has to wait for, or the error it ends with."""
         end = time.monotonic() + PATIENCE_S
-        if status == _core.SYNC_WANTED:
-            if not self._in_slices(end, lib.segmo_client_sync):
-                raise TimeoutError(f"the disk did not sync within {PATIENCE_S:.0f} s; the message is accepted",
-                                   retryable=False)
-            return
-        error = _core.error_at(status)
-        if not isinstance(error, FullError) or not self._blocks:
-            raise error
-        if not self._in_slices(end, lib.segmo_client_wait_room):
-            raise error
-        call(lib.segmo_client_enqueue, self._client, _name(source), text, len(text))
+        while status not in (0, _core.SYNC_WANTED):
+            error = _core.error_at(status)
+            if not (self._blocks and isinstance(error, FullError) and self._gets_room(end)):
+                raise error
+            status = _enqueue(self._address, source, text)  # full again where another thread was faster
+        if status == _core.SYNC_WANTED and not self._in_slices(end, lib.segmo_client_sync):
+            raise TimeoutError(f"the disk did not sync within {PATIENCE_S:.0f} s; the message is accepted",
+                               retryable=False)
+
+    def _gets_room(self, end: float) -> bool:
+        time.sleep(BREATH_S)  # the room may be another destination's, and then there is nothing to wait for
+        return time.monotonic() < end and self._in_slices(end, lib.segmo_client_wait_room)
 
     # ---- waiting ----------------------------------------------------------------------------------
 
