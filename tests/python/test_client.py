@@ -249,6 +249,47 @@ def test_an_exception_in_a_callback_stops_nothing(options, sandbox, caplog):
     assert "on_error raised an exception" in caplog.text
 
 
+class NoException(BaseException):
+    pass
+
+
+@pytest.mark.parametrize("raised", [SystemExit, NoException])
+def test_a_callback_that_raises_what_is_no_exception_is_called_again(options, sandbox, caplog, raised):
+    seen = []
+
+    def leave(report):
+        seen.append(report["kind"])
+        raise raised
+
+    sandbox.script({"status": 400})
+    with segmo.Client(**options, delivery_flush_at=1, on_error=leave) as client:
+        for number in range(3):
+            client.track("u-%d" % number, "Lamp Lit")
+            client.flush(20)
+    assert seen == ["dead"] * 3
+    assert "on_error raised an exception" in caplog.text
+
+
+def test_a_log_handler_that_raises_costs_no_report(options, sandbox, monkeypatch):
+    class Broken(logging.Handler):
+        def emit(self, record):
+            raise RuntimeError("no disk for logs")
+
+    seen, told, broken = [], [], Broken()
+    monkeypatch.setattr(threading, "excepthook", lambda args: told.append(str(args.exc_value)))
+    sandbox.script({"status": 400})
+    logging.getLogger("segmo").addHandler(broken)
+    try:
+        with segmo.Client(**options, delivery_flush_at=1, on_error=seen.append) as client:
+            for number in range(3):
+                client.track("u-%d" % number, "Lamp Lit")
+                client.flush(20)
+    finally:
+        logging.getLogger("segmo").removeHandler(broken)
+    assert len(seen) == 3
+    assert set(told) == {"no disk for logs"}
+
+
 def test_callbacks_run_on_a_thread_of_the_client(options, sandbox):
     sandbox.script({"status": 400})
     where = []
