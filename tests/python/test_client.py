@@ -213,6 +213,25 @@ except KeyboardInterrupt:
     assert program.wait() == 0
 
 
+def test_ctrl_c_ends_a_close_which_is_not_waited_for_again_at_exit(start_python, sandbox):
+    sandbox.script({"status": 503})
+    program = start_python("""
+import segmo
+client = segmo.Client(close_timeout_ms="1h")
+client.track("u-1", "Lamp Lit")
+print("closing", flush=True)
+try:
+    client.close()
+except KeyboardInterrupt:
+    print(client)
+""")
+    assert program.popen.stdout.readline() == "closing\n"
+    time.sleep(0.3)
+    program.popen.send_signal(signal.SIGINT)
+    assert program.popen.stdout.readline().startswith("<segmo.Client closed")
+    assert program.wait() == 0
+
+
 # ---- reports ----
 
 def test_on_error_hears_of_dead_letters(options, sandbox, caplog):
@@ -374,6 +393,21 @@ def test_cancelling_a_flush(options, sandbox):
             client.track("u-1", "Lamp Lit")
             with pytest.raises(asyncio.TimeoutError):
                 await asyncio.wait_for(client.aflush(60), 0.2)
+
+    asyncio.run(main())
+
+
+def test_cancelling_a_close_closes(options, sandbox):
+    sandbox.script({"status": 503})
+
+    async def main():
+        client = segmo.Client(**options)
+        client.attach()
+        client.track("u-1", "Lamp Lit")
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(client.aclose(60), 0.2)
+        with pytest.raises(segmo.ClosedError):
+            client.track("u-1", "Lamp Lit")
 
     asyncio.run(main())
 

@@ -117,11 +117,16 @@ class Client(Calls):
         timeout  seconds; default: the option close_timeout_ms. What is still pending stays on disk and is
                  sent by the next client on the directory. A program that ends without it closes by itself;
                  until then a client that has accepted something lives, also where nothing refers to it.
+
+        Releases the GIL. Ctrl-C ends the waiting within 250 ms, and the client is closed then, too.
         """
         try:
             done = self._in_slices(self._end(timeout), lib.segmo_client_flush_to, self._mark())
         except ClosedError:
             return True
+        except BaseException:
+            self._stop()
+            raise
         return self._stop() and done
 
     async def aflush(self, timeout: Optional[float] = None) -> bool:
@@ -134,11 +139,14 @@ class Client(Calls):
         return True
 
     async def aclose(self, timeout: Optional[float] = None) -> bool:
-        """close() for asyncio."""
+        """close() for asyncio; cancelling it ends the waiting, and the client is closed then, too."""
         try:
             done = await self.aflush(timeout)
         except ClosedError:
             return True
+        except BaseException:
+            self._stop()
+            raise
         return self._stop() and done
 
     def _end(self, timeout: Optional[float]) -> float:
@@ -290,10 +298,12 @@ def _loads(text: bytes) -> Dict[str, Any]:
 
 
 def _close_all() -> None:
-    """At exit: what waits is sent as long as close_timeout_ms allows; the rest is on disk."""
+    """At exit: what waits is sent as long as close_timeout_ms allows; the rest is on disk. All clients send at the
+    same time, so the time of each begins now."""
+    begun = time.monotonic()
     for client in list(_begun):
         try:
-            client.close()
+            client.close(max(0.0, begun + client._close_timeout_s - time.monotonic()))
         except SegmoError:
             pass
 
