@@ -112,7 +112,23 @@ def _model_id(value: Any) -> Any:
 
 
 def _numpy_scalar(value: Any) -> Any:
-    return value.astype("datetime64[us]").item() if value.dtype.kind == "M" else value.item()
+    """numpy itself hands out bare counts for nanoseconds, and a long double for a long double."""
+    kind = value.dtype.kind
+    if kind in "mM":
+        plain = value.astype(f"{kind}8[us]").item()
+        if plain is None or isinstance(plain, int):
+            raise _Refused("is no moment or span that Python can name (NaT, or too far away); leave it out")
+        return plain
+    if kind == "f":
+        return float(value)
+    plain = value.item()
+    return _refuse(value) if type(plain) is type(value) else plain
+
+
+def _numpy_array(value: Any) -> Any:
+    if value.dtype.kind not in "mM":
+        return value.tolist()
+    return list(value) if value.ndim else value[()]
 
 
 def _dataclass(value: Any) -> Dict[str, Any]:
@@ -136,7 +152,7 @@ _BY_NAME: Dict[str, Callable[[Any], Any]] = {
     "datetime.datetime": _moment, "datetime.date": lambda value: value.isoformat(),
     "datetime.time": lambda value: value.isoformat(), "datetime.timedelta": _seconds,
     "ipaddress._IPAddressBase": str, "pathlib.PurePath": str, "pathlib._local.PurePath": str,
-    "numpy.generic": _numpy_scalar, "numpy.ndarray": lambda value: value.tolist(),
+    "numpy.generic": _numpy_scalar, "numpy.ndarray": _numpy_array,
     "django.utils.functional.Promise": str, "django.db.models.base.Model": _model_id,
     "pydantic.main.BaseModel": _pydantic, "pydantic.v1.main.BaseModel": _pydantic,
 }
