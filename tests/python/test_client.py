@@ -68,6 +68,24 @@ def test_an_unknown_option_is_refused_with_the_nearest_one():
     assert refused.value.status == "SEGMO_ERR_OPTION"
 
 
+class SecretStr:
+    def __str__(self):
+        return "*****"
+
+
+@pytest.mark.parametrize("key", [b"WK1", SecretStr(), "WK1\0more"])
+def test_an_option_whose_text_would_not_be_what_was_meant_is_refused(key):
+    with pytest.raises(segmo.OptionError) as refused:
+        segmo.Client(segment_write_key=key, spool_memory_only=True, delivery_enabled=False)
+    assert refused.value.field == "segment_write_key"
+    assert "WK1" not in str(refused.value)
+
+
+def test_an_option_may_be_a_path(tmp_path):
+    client = segmo.Client(segment_write_key="WK1", spool_dir=tmp_path / "deep", delivery_enabled=False)
+    assert client.close(0) and (tmp_path / "deep").is_dir()
+
+
 def test_a_keyword_beats_the_environment_which_beats_the_file(tmp_path, monkeypatch):
     file = tmp_path / "segmo.json"
     file.write_text(json.dumps({"segment": {"write_key": "WK1"}, "close": {"timeout_ms": "1s"},
