@@ -250,6 +250,34 @@ except KeyboardInterrupt:
     assert program.wait() == 0
 
 
+@pytest.mark.parametrize("handled", ["client.track('u-1', 'Stopped')", "client.close(20)"])
+def test_a_signal_in_the_midst_of_the_first_call(run_python, sandbox, handled):
+    done = run_python(f"""
+import signal, sys, threading, segmo
+client = segmo.Client()
+handled = []
+
+def handle(*_):
+    {handled}
+    handled.append(1)
+
+def interrupt(frame, event, _):
+    if (event, frame.f_code.co_name) == ("call", "start_thread"):
+        sys.setprofile(None)
+        signal.raise_signal(signal.SIGTERM)
+
+signal.signal(signal.SIGTERM, handle)
+sys.setprofile(interrupt)
+try:
+    client.track("u-1", "Lamp Lit")
+except segmo.ClosedError:
+    pass
+client.close(20)
+print(handled, threading.active_count())
+""", patience_s=20)
+    assert (done.returncode, done.stdout) == (0, "[1] 1\n"), done.stderr
+
+
 # ---- reports ----
 
 def test_on_error_hears_of_dead_letters(options, sandbox, caplog):

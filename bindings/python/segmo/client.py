@@ -67,7 +67,7 @@ class Client(Calls):
         self._wants_thread = report_thread
         self._thread: Optional[_reports.Thread] = None
         self._loop: "Optional[asyncio.AbstractEventLoop]" = None
-        self._beginning = threading.Lock()
+        self._beginning = threading.RLock()
         self._begun = False
         self._closed = False
         _opened.add(self)
@@ -270,19 +270,23 @@ class Client(Calls):
         return f"<segmo.Client {'closed' if self._closed else 'open'} at {id(self):#x}>"
 
     def _begin(self) -> None:
-        """With the first message, in each process: what needs a thread or knows how the process ends."""
+        """With the first message, in each process: what needs a thread or knows how the process ends. A signal's
+        handler may call or close the client in the midst of it."""
         with self._beginning:
             if self._begun or self._closed:
                 return
+            self._begun = True
             _begun.add(self)
             if self._wants_thread:
                 self._thread = _reports.start_thread(self._client, self._listener)
             _close_with_multiprocessing()
-            self._begun = True
+            if self._closed:
+                _begun.discard(self)
+                self._stop_listening()
 
     def _forked(self) -> None:
         """In the child: the thread is the parent's, and so is its loop, and whoever held the lock."""
-        self._beginning = threading.Lock()
+        self._beginning = threading.RLock()
         self._begun = False
         self._thread = None
         self._loop = None

@@ -34,7 +34,7 @@ class Listener(_reports.Listener):
 
     def begin(self) -> None:
         """At first, and in a forked child: what waits is the parent's, and its threads may hold the locks."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal's handler may call in the midst of a call
         self._telling = threading.RLock()  # an on_error may flush
         self._answers: Dict[str, Answer] = {}
         self._dead: List[Report] = []
