@@ -431,6 +431,17 @@ def test_asyncio(options, sandbox):
     assert ("delivered", threading.main_thread()) in seen
 
 
+def test_attaching_without_a_loop_changes_nothing(options, sandbox):
+    sandbox.script({"status": 400})
+    seen = []
+    with segmo.Client(**options, on_error=seen.append) as client:
+        with pytest.raises(RuntimeError):
+            client.attach()
+        client.track("u-1", "Lamp Lit")
+        client.flush(20)
+    assert [report["kind"] for report in seen] == ["dead"]
+
+
 def test_cancelling_a_flush(options, sandbox):
     sandbox.script({"status": 503})
 

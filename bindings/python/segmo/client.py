@@ -205,9 +205,10 @@ class Client(Calls):
     def attach(self, loop: "Optional[asyncio.AbstractEventLoop]" = None) -> None:
         """From now on callbacks run on an event loop (default: the running one), and no thread is used."""
         import asyncio
+        loop = loop or asyncio.get_running_loop()
         self._wants_thread = False
         self._stop_listening()
-        self._loop = loop or asyncio.get_running_loop()
+        self._loop = loop
         self._loop.add_reader(lib.segmo_client_report_fd(self._client), self._listener.tell, self._client)
 
     def _stop_listening(self) -> None:
