@@ -196,6 +196,26 @@ def test_an_ordered_dictionary_keeps_its_own_order(encoder):
     assert encoder(message(ordered)).endswith(b'{"x":{"b":2,"a":1}}}')
 
 
+def test_subclasses_are_what_they_derive_from(encoder):
+    class Text(str):
+        def __str__(self):
+            return "other"
+
+    class Number(int):
+        def __repr__(self):
+            return "other"
+
+    class Renamed(dict):
+        def items(self):
+            return [(key.upper(), value) for key, value in super().items()]
+
+    class Items(list):
+        pass
+
+    assert encoder(message([Text("a"), Number(5), Renamed(a=Text("b")), Items([1])])).endswith(
+        b'{"x":["a",5,{"A":"b"},[1]]}}')
+
+
 def test_nothing_is_held_back(encoder):
     """Each call lets go of what it looked at."""
     held = ["unique %d" % id(object()), 10 ** 40, 1.25, object(), {"deep": [Decimal("0.5"), {1, 2}]}]

@@ -60,7 +60,7 @@ def _converter(type_: Any) -> Callable[[Any], Any]:
         if hasattr(type_, mark):
             return known
     if issubclass(type_, Mapping):
-        return dict
+        return _members
     return _refuse
 
 
@@ -131,6 +131,11 @@ def _numpy_array(value: Any) -> Any:
     return list(value) if value.ndim else value[()]
 
 
+def _members(value: Any) -> Dict[Any, Any]:
+    """By items(), because a subclass may order them in its own way."""
+    return dict(value.items())
+
+
 def _dataclass(value: Any) -> Dict[str, Any]:
     from dataclasses import fields
     return {field.name: getattr(value, field.name) for field in fields(value)}
@@ -146,6 +151,7 @@ def _pydantic(value: Any) -> Any:
 
 # By name, so that nothing has to be imported to be recognised.
 _BY_NAME: Dict[str, Callable[[Any], Any]] = {
+    "builtins.str": str.__str__, "builtins.int": int.__index__, "builtins.list": list,
     "builtins.float": float, "builtins.tuple": list, "builtins.set": list, "builtins.frozenset": list,
     "builtins.bytes": _bytes, "builtins.bytearray": _bytes, "collections.deque": list,
     "decimal.Decimal": _decimal, "uuid.UUID": str, "enum.Enum": lambda value: value.value,
@@ -174,7 +180,7 @@ def _encode_own(message: Any) -> bytes:
 def _orjson_encoder() -> Callable[[Any], bytes]:
     """orjson writes null for NaN, so a text with a null in it is written by the package's own encoder."""
     dumps = orjson.dumps
-    option = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
+    option = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_SUBCLASS
 
     def encode_fast(message: Any) -> bytes:
         try:
