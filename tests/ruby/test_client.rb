@@ -151,6 +151,20 @@ class LifeTest < SegmoTest
     assert_raises(TypeError) { open_client.dup }
   end
 
+  # Ruby gives a copy the finalizers of its original before the class can refuse it.
+  def test_a_refused_copy_harms_nothing
+    client = open_client
+    copies = lambda do
+      200.times { assert_raises(TypeError) { client.dup } && assert_raises(TypeError) { client.clone } }
+      nil
+    end
+    copies.call
+    GC.start
+    assert client.track(user_id: "u1", event: "E")
+    assert client.flush(timeout: PATIENCE_S)
+    assert_equal 1, sandbox.stats["unique"]
+  end
+
   def test_explain_says_where_a_message_goes
     told = open_client.explain({ type: "track", userId: "u1", event: "E" })
     assert_equal true, told["segment"]["send"]

@@ -16,11 +16,21 @@ module Segmo
         @pid = Process.pid
       end
 
-      # Once: a copy of an object, even a refused one, has its finalizers. Never in a child that did not use the
-      # client, where everything belongs to the parent.
-      def release(*)
+      # From now on the native client is freed with its owner.
+      def belong_to(owner)
+        @owner_id = owner.object_id
+        ObjectSpace.define_finalizer(owner, method(:release))
+      end
+
+      private
+
+      # A copy of the owner, even a refused one, has its finalizers: it frees nothing. Nor does a child that did not use
+      # the client, where everything belongs to the parent.
+      def release(object_id)
+        return unless object_id == @owner_id
+
         pointer, @pointer = @pointer, nil
-        Native.segmo_client_free(pointer) if pointer && @pid == Process.pid
+        Native.segmo_client_free(pointer) if @pid == Process.pid
       end
     end
     private_constant :Handle
@@ -66,7 +76,7 @@ module Segmo
     def initialize(options = {}, config: nil, on_error: nil, on_report: nil, logger: nil, **named)
       @handle = open_native(options.merge(named), config)
       @courier = Courier.new(self, on_error, on_report, logger) if on_error || on_report
-      ObjectSpace.define_finalizer(self, @handle.method(:release))
+      @handle.belong_to(self)
     end
 
     # Records what a user did.
