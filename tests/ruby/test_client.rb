@@ -229,6 +229,21 @@ class SettingsTest < SegmoTest
     assert_equal "live", library_sent(env: { "RAILS_ENV" => "production" })
   end
 
+  def test_a_section_for_another_environment_says_nothing
+    file("config/segmo.yml", "production:\n  library.name: live\n")
+    assert_equal "segmo-ruby", library_sent(env: { "SEGMO_SEGMENT_WRITE_KEY" => "WK" })
+  end
+
+  def test_times_may_have_a_unit
+    sandbox.script({ latency_ms: 500 })
+    said, = run_ruby('Segmo::Client.open { |c| c.track(user_id: "u", event: "E"); p c.flush }', env: environment(close_timeout_ms: "30s"))
+    assert_equal "true\n", said
+  end
+
+  def test_an_empty_segmo_config_names_no_file
+    assert_equal "segmo-ruby", library_sent(env: { "SEGMO_SEGMENT_WRITE_KEY" => "WK", "SEGMO_CONFIG" => "" })
+  end
+
   def test_the_environment_beats_the_file
     file("config/segmo.yml", "segment_write_key: WK\nlibrary_name: from-file\n")
     assert_equal "from-env", library_sent(env: { "SEGMO_LIBRARY_NAME" => "from-env" })

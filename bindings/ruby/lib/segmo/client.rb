@@ -270,7 +270,7 @@ module Segmo
     def open_native(options, file)
       Settings.with_config(options, file) do |config|
         @waits_for_room = Settings.get(config, "spool.when_full") == "block"
-        @close_timeout = Settings.get(config, "close.timeout_ms").to_i / 1000.0
+        @close_timeout = Settings.seconds(config, "close.timeout_ms")
         @closed = false
         Handle.new(Call.pointer { |out| Call.checked(:segmo_client_open, out, config) })
       end
