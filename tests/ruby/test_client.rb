@@ -1,6 +1,7 @@
 # frozen_string_literal: true
 
 require_relative "helper"
+require "objspace"
 require "logger"
 require "stringio"
 
@@ -149,6 +150,13 @@ class LifeTest < SegmoTest
 
   def test_a_client_is_not_copied
     assert_raises(TypeError) { open_client.dup }
+  end
+
+  def test_the_room_of_a_huge_message_is_given_back
+    client = open_client
+    assert_raises(Segmo::Error::TooLarge) { client.track(user_id: "u1", event: "E", properties: { x: "x" * (8 << 20) }) }
+    GC.start
+    assert_operator ObjectSpace.each_object(String).map { |text| ObjectSpace.memsize_of(text) }.max, :<, 8 << 20
   end
 
   # Ruby gives a copy the finalizers of its original before the class can refuse it.
@@ -327,6 +335,22 @@ class ReportsTest < SegmoTest
     assert_equal 3, client.stats["callback_failures"]
     assert_equal 3, sandbox.stats["unique"]
     assert_includes log.string, "from the callback"
+  end
+
+  def test_a_logger_that_raises_stops_neither
+    heard = Queue.new
+    logger = Object.new
+    def logger.error(_)
+      raise IOError, "closed"
+    end
+
+    client = open_client({ on_report: ->(report) { (heard << report) && raise("no") }, logger: logger }, reports_delivered: true)
+    2.times do
+      client.track(user_id: "u1", event: "E")
+      client.flush(timeout: PATIENCE_S)
+    end
+    assert client.close
+    assert_equal [2, 2], [heard.size, client.stats["callback_failures"]]
   end
 
   def test_a_dead_letter_is_an_error

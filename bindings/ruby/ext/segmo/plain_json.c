@@ -94,6 +94,7 @@ static int write_text(writer *w, VALUE text)
         }
     }
     put_char(w, '"');
+    RB_GC_GUARD(text); /* making room may compact the heap, and short strings move with their bytes */
     return 1;
 }
 

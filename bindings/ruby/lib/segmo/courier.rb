@@ -76,7 +76,13 @@ module Segmo
       yield
     rescue Exception => e # rubocop:disable Lint/RescueException
       @failures += 1
-      @logger&.error("segmo: a callback raised #{e.class}: #{e.message}")
+      complain(e)
+    end
+
+    def complain(failure)
+      @logger&.error("segmo: a callback raised #{failure.class}: #{failure.message}")
+    rescue Exception # rubocop:disable Lint/RescueException
+      nil # the logger fails, too: the counter says it
     end
   end
 end
