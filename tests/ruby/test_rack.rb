@@ -175,6 +175,11 @@ class CampaignExportTest < RackTest
     end
   end
 
+  # `rails routes` shows what inspect says.
+  def test_nothing_of_the_secret_is_in_what_inspect_shows
+    refute_match(/secret|\h{8}|\\x/i, Segmo::Rack::CampaignExport.new(secrets: "secret").inspect)
+  end
+
   def test_a_body_that_is_too_large
     mount(max_bytes: 1000)
     assert_equal "413", @server.post("/", "x" * 1001, BEARER).code

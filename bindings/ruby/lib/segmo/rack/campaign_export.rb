@@ -37,6 +37,12 @@ module Segmo
         refusal(env) || accept(env)
       end
 
+      # What `rails routes` shows: nothing of the secrets.
+      # @return [String]
+      def inspect
+        "#<#{self.class}>"
+      end
+
       private
 
       # What can be said before the body is read.
