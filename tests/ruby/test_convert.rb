@@ -116,6 +116,12 @@ class ConvertTest < Minitest::Test
     assert_refused({ "path" => "/properties/x/0", "class" => "UTF-8" }, [Pathname.new("\xff")])
   end
 
+  def test_a_member_named_class_hides_no_class
+    assert_converted '{"class":"economy","row":7}', Struct.new(:class, :row).new("economy", 7)
+    demanding = Class.new { def class(_of_what) = nil }
+    assert_refused({ "path" => "/properties/x", "class" => "#<Class:" }, demanding.new)
+  end
+
   # What the gem lets pass the library must refuse: two keys that are one text, for instance.
   def assert_refused(error, value)
     refusal = assert_raises(Segmo::Error::Invalid, Segmo::Error::JSON) { Segmo::Convert.json(carrying(value)) }
@@ -172,6 +178,13 @@ class PlainTest < Minitest::Test
   ensure
     GC.stress = false
     GC.auto_compact = before
+  end
+
+  # The one method of the host's that the compiled part calls.
+  def test_a_float_whose_to_s_is_no_text_is_left_to_ruby
+    said, = Open3.capture2e(RbConfig.ruby, "-I", GEM_LIB, "-r", "segmo", "-e",
+                            'class Float; def to_s; end; end; p Segmo::Plain.write([1e-9], +"")')
+    assert_equal "nil\n", said
   end
 
   def test_the_compiled_part_is_in_use

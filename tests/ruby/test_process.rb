@@ -177,6 +177,24 @@ class EndingTest < SegmoTest
 end
 
 class SignalTest < SegmoTest
+  # With callbacks, too, whose thread a handler cannot wait for.
+  def test_a_signal_handler_may_flush_and_close
+    said, status = run_ruby(<<~RUBY)
+      heard = 0
+      client = Segmo::Client.new({ reports_delivered: true }, on_report: ->(_report) { heard += 1 })
+      client.track(user_id: "u1", event: "E")
+      trap("TERM") do
+        puts client.flush, client.close, heard
+        exit
+      end
+      Process.kill("TERM", Process.pid)
+      sleep
+    RUBY
+    assert status.success?, said
+    assert_equal %w[true true 1], said.split
+    assert_equal 1, sandbox.stats["unique"]
+  end
+
   # A handler runs in the middle of what the main thread does, also of an accepting call.
   def test_a_signal_handler_may_track
     record = File.join(work, "received.ndjson")

@@ -61,10 +61,12 @@ module Segmo
         send(rule_of(kind) || refuse_class(kind, path), value, path)
       end
 
-      # What stands in for another object answers for that one; a BasicObject may have no answer at all.
+      # What stands in for another object answers for that one. A BasicObject may have no answer, and a Struct with a
+      # member of that name another one.
       def class_of(value)
-        value.class
-      rescue NoMethodError
+        kind = value.class
+        Class === kind ? kind : CLASS.bind_call(value)
+      rescue NoMethodError, ArgumentError
         CLASS.bind_call(value)
       end
 
@@ -143,8 +145,9 @@ module Segmo
       end
 
       def key_text(key, path)
-        rule = rule_of(key.class)
-        refuse(path, "has a key of class #{key.class}; use a String or a Symbol") unless KEY_RULES.include?(rule)
+        kind = class_of(key)
+        rule = rule_of(kind)
+        refuse(path, "has a key of class #{kind}; use a String or a Symbol") unless KEY_RULES.include?(rule)
         key.nil? ? "null" : send(rule, key, path).to_s
       end
 

@@ -40,6 +40,8 @@ module Segmo
         seen = @empty_count
         @emptied.wait(@lock, WAIT_S) while @empty_count == seen && @thread.alive? && Call.now < deadline
       end
+    rescue ThreadError
+      nil # in a signal handler, which can take no lock
     end
 
     # Hands over what still waits, then ends. A callback that hangs is not waited for longer than `seconds`.
