@@ -168,6 +168,14 @@ class CampaignExportTest < RackTest
     assert_equal 0, @client.stats["accepted"]
   end
 
+  # Some servers take headers for text.
+  def test_a_secret_that_is_no_text_is_refused
+    export = Segmo::Rack::CampaignExport.new(secrets: "s3cret")
+    ["Bearer \xff", "\xff", "Basic \xff"].each do |authorization|
+      assert_equal 401, export.call("REQUEST_METHOD" => "POST", "HTTP_AUTHORIZATION" => authorization).first
+    end
+  end
+
   def test_without_a_secret_there_is_no_export
     [nil, "", [], ["good", ""]].each do |secrets|
       refused = assert_raises(Segmo::Error::Option) { Segmo::Rack::CampaignExport.new(secrets: secrets) }

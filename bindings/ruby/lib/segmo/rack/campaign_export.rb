@@ -96,7 +96,7 @@ module Segmo
       end
 
       def credential(authorization)
-        scheme, value = authorization.strip.split(/\s+/, 2)
+        scheme, value = authorization.b.strip.split(/\s+/, 2)
         case scheme&.downcase
         when "bearer" then value.to_s
         when "basic" then value.to_s.unpack1("m").partition(":").last
