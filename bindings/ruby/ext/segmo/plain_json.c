@@ -94,7 +94,7 @@ static int write_text(writer *w, VALUE text)
         }
     }
     put_char(w, '"');
-    RB_GC_GUARD(text); /* making room may compact the heap, and short strings move with their bytes */
+    RB_GC_GUARD(text); /* making room may compact the heap, and move a short string's bytes */
     return 1;
 }
 
