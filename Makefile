@@ -216,7 +216,11 @@ $(B)/libsegmo.so.1: $(CORE_OBJ) $(MAP)
 $(B)/segmo: $(PROGRAM_OBJ) $(B)/libsegmo.a
 	$(call say,ld,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lmicrohttpd $(LIBS) -lz
 
-$(B)/unit/%: $(B)/tests/unit/%.o $(UNIT_HELP:%.c=$(B)/%.o) $(B)/libsegmo.a
+$(B)/program.a: $(filter-out %/main.o,$(PROGRAM_OBJ)) # for unit tests of the program's parts
+	@rm -f $@
+	$(call say,ar,$@)ar rcsD $@ $^
+
+$(B)/unit/%: $(B)/tests/unit/%.o $(UNIT_HELP:%.c=$(B)/%.o) $(B)/program.a $(B)/libsegmo.a
 	@mkdir -p $(@D)
 	$(call say,ld,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka $(LIBS) -lz
 

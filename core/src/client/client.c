@@ -25,7 +25,7 @@ segmo__rules *segmo__client_rules(segmo_client *client)
     return rules;
 }
 
-void segmo__client_reload(segmo_client *client)
+int segmo__client_reload(segmo_client *client, segmo_error **err)
 {
     segmo_error *error = NULL;
     segmo_config *config = NULL;
@@ -54,7 +54,11 @@ void segmo__client_reload(segmo_client *client)
     segmo__reports_add(client->reports, SEGMO_REPORT_SETTINGS, segmo__buf_slice(&members));
     segmo__buf_free(&members);
     segmo_config_free(config);
-    segmo_error_free(error);
+    if (err && error)
+        *err = error;
+    else
+        segmo_error_free(error);
+    return status;
 }
 
 /* ---- reports ----------------------------------------------------------------------------- */

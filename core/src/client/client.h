@@ -38,7 +38,7 @@ struct segmo_client {
 /* The rules in force, retained: give them back with segmo__rules_release(). */
 segmo__rules *segmo__client_rules(segmo_client *client);
 /* Reads the configuration file again and swaps the rules, or reports why not. Worker's thread. */
-void segmo__client_reload(segmo_client *client);
+int segmo__client_reload(segmo_client *client, segmo_error **err);
 
 /* Begins a public call: checks argument, fork and state; in a forked child the client is quietly
  * made anew. SEGMO_OK, and then segmo__client_leave() ends it; or the failure to return. */
