@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from gateway import Gateway
 from harness import ENVIRONMENT, PROGRAM, ROOT, Background, Sandbox
 from led_host import LedHost
 from receiver import Receiver
@@ -92,6 +93,27 @@ def start_segmo(processes, tmp_path):
     def start(*arguments, env=None):
         return processes(Background(arguments, env or {}, tmp_path))
     return start
+
+
+@pytest.fixture
+def start_gateway(processes, tmp_path):
+    """Starts gateways, each with a directory of its own: start_gateway(sandbox, **{"gateway.strict": True})."""
+    def start(sandbox=None, env=None, directory=None, **options):
+        if not directory:
+            directory = tmp_path / ("gateway-%d" % len(started))
+            directory.mkdir()
+        started.append(processes(Gateway(directory, sandbox, env, **options)))
+        return started[-1]
+    started = []
+    return start
+
+
+@pytest.fixture(scope="module")
+def gateway(program, tmp_path_factory):
+    """One gateway without delivery for all tests of a module that look at nothing but its answers."""
+    running = Gateway(tmp_path_factory.mktemp("gateway"))
+    yield running
+    running.end()
 
 
 @pytest.fixture

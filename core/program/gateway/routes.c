@@ -282,8 +282,9 @@ static void refuse(void *ctx, const http_head *head, int status, http_answer *an
 
     while (i < sizeof refusals / sizeof refusals[0] - 1 && refusals[i].status != status)
         i++;
-    /* As Segment answers it, where a known route's limit was passed. */
-    if (status == 413 && head && is_api(head) && !gateway->settings.strict)
+    /* As Segment answers a length that is over the limit. */
+    if (status == 413 && head && is_api(head) && head->framing == HTTP_LENGTH &&
+        !gateway->settings.strict)
         status = 400;
     routes_refusal(answer, status, refusals[i].code, refusals[i].words);
     if (status == 503 || status == 429)
