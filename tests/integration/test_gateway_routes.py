@@ -31,7 +31,7 @@ def carrying(start_gateway, peer):
     gateway = start_gateway(peer)
 
     def delivered(count):
-        peer.wait_for("segment", messages=count)
+        peer.wait_for("segment", accepted=count)
         return [each["message"] for each in peer.messages()]
     gateway.delivered = delivered
     return gateway
@@ -172,11 +172,12 @@ def test_sizes_over_the_limit_are_400(gateway):
                          Content_Encoding="gzip"), 400, "payload_too_large")
 
 
-def test_a_message_of_just_the_largest_size_is_taken(carrying):
+def test_a_message_of_just_the_largest_size_is_taken(start_gateway):
+    gateway = start_gateway()
     message = dict(TRACK, type="track", properties={"x": ""})
     message["properties"]["x"] = "y" * (32768 - len(json.dumps(message)))
-    accepted(carrying.post("/v1/batch", {"batch": [message]}))
-    assert carrying.delivered(1)[0]["properties"] == message["properties"]
+    accepted(gateway.post("/v1/batch", {"batch": [message]}))
+    assert gateway.metric("accepted_total", source="shop") == 1
 
 
 # ---- what is wrong, and what becomes of it --------------------------------------------------------
@@ -213,7 +214,8 @@ def test_too_many_or_no_messages_are_discarded(gateway):
     assert gateway.metric("discarded_total", source="shop", reason="empty_batch") == 1
 
 
-def test_the_log_names_field_and_reason_and_no_value(gateway):
+def test_the_log_names_field_and_reason_and_no_value(start_gateway):
+    gateway = start_gateway()
     gateway.post("/v1/track", {"userId": "secret-user", "event": 7, "properties": {"card": "4111"}})
     line = gateway.wait_for_line(r'.*"event":"discarded".*"field":"/event".*')[0]
     assert json.loads(line)["reason"] == "event_not_string"
@@ -249,8 +251,8 @@ def test_a_full_spool_is_429_and_nothing_is_lost_or_doubled_by_trying_again(star
     def all_taken():
         return all(gateway.post("/v1/batch", batch).status == 200 for batch in batches)
     wait_until(all_taken, "there is room again")
-    assert peer.wait_for("segment", messages=1200)["messages"] == 1200
-    assert peer.stats("segment")["unique_message_ids"] == 1200
+    assert peer.wait_for("segment", accepted=1200)["accepted"] == 1200
+    assert peer.stats("segment")["unique"] == 1200
 
 
 # ---- times, addresses, duplicates ----------------------------------------------------------------
@@ -293,7 +295,7 @@ def test_a_trusted_proxy_says_who_is_behind_it(start_gateway, peer):
     gateway = start_gateway(peer, **{"gateway.trusted_proxies": "10.0.0.1 127.0.0.1", "gateway.connections_per_address": 1})
     for name, header in (("last", "6.6.6.6, 1.2.3.4"), ("six", "2001:db8::1"), ("odd", 'x"}')):
         gateway.post("/v1/t", dict(TRACK, messageId=name), X_Forwarded_For=header)
-    peer.wait_for("segment", messages=3)
+    peer.wait_for("segment", accepted=3)
     found = {each["message"]["messageId"]: each["message"]["context"]["ip"] for each in peer.messages()}
     assert found == {"last": "1.2.3.4", "six": "2001:db8::1", "odd": "127.0.0.1"}
 
@@ -311,7 +313,7 @@ def test_a_message_that_comes_twice_goes_on_once_even_over_a_restart(start_gatew
     accepted(again.post("/v1/batch", batch))
     assert again.metric("duplicates_total", source="shop") == 3
     assert again.stop() == 0
-    assert peer.stats("segment")["unique_message_ids"] == 2 and len(peer.messages()) == 3
+    assert peer.stats("segment")["unique"] == 2 and len(peer.messages()) == 3
 
 
 def test_a_refused_message_may_come_again_with_its_id(carrying):

@@ -60,12 +60,20 @@ static int handed_over(void)
     return (int)strtol(count, NULL, 10);
 }
 
+static int is_port(const char *text)
+{
+    char *end;
+    long number = strtol(text, &end, 10);
+
+    return text[0] >= '0' && text[0] <= '9' && !*end && number <= 65535;
+}
+
 static int split(const char *address, char host[HOST_MAX], const char **port)
 {
     const char *colon = strrchr(address, ':');
     size_t len = colon ? (size_t)(colon - address) : 0;
 
-    if (!colon || len >= HOST_MAX || !colon[1])
+    if (!colon || len >= HOST_MAX || !is_port(colon + 1))
         return 0;
     if (len > 1 && address[0] == '[' && address[len - 1] == ']')
         address++, len -= 2;
