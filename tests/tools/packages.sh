@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the Debian packages that are missing for the purposes named: build, run, python, ruby, test, check.
+# Installs the Debian packages that are missing for the purposes named: build, run, python, ruby, test, bench, check.
 # Silent when nothing is missing. Without root it prints the command to run and fails.
 set -eu
 
@@ -14,8 +14,9 @@ packages_for() {
     test)  echo python3 python3-pytest libcmocka-dev curl openssl procps util-linux \
                 python3-attr python3-numpy python3-pydantic python3-prometheus-client gunicorn uwsgi-core \
                 uwsgi-plugin-python3 python3-celery python3-redis redis-server ;;
+    bench) echo wrk util-linux ;;
     check) echo g++ clang clang-format valgrind abigail-tools python3-mypy ;;
-    *)     echo "packages.sh: unknown purpose '$1' (build, run, python, ruby, test, check)" >&2; exit 2 ;;
+    *)     echo "packages.sh: unknown purpose '$1' (build, run, python, ruby, test, bench, check)" >&2; exit 2 ;;
     esac
 }
 
