@@ -11,7 +11,7 @@ import threading
 import pytest
 
 from gateway import LISTENING, basic
-from harness import PROGRAM, SANITIZED, wait_until
+from harness import ENVIRONMENT, PROGRAM, SANITIZED, wait_until
 
 TRACK = {"userId": "u-1", "event": "Lamp Lit"}
 SECRET = {"gateway.export_secret": "s3cret", "gateway.export_source": "shop"}
@@ -278,7 +278,7 @@ def test_systemd_may_hand_over_the_socket_and_is_told(tmp_path, processes):
         os.execv(sys.argv[1], sys.argv[1:])"""
     err = open(directory / "err", "w+")
     popen = subprocess.Popen([sys.executable, "-c", code, PROGRAM, "serve", "--config", str(directory / "segmo.json")],
-                             stderr=err, env=dict(os.environ, NOTIFY_SOCKET=str(tmp_path / "notify")))
+                             stderr=err, env=dict(ENVIRONMENT, NOTIFY_SOCKET=str(tmp_path / "notify")))
     try:
         assert notify.recv(100) == b"READY=1"
         url = re.search(LISTENING, (directory / "err").read_text())[1]
