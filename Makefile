@@ -78,9 +78,9 @@ all: ## build the library and the segmo program into build/release
 	@$(MAKE) products
 
 run: ## build, then carry 10,000 events through a sandbox of Segment and MoEngage and sum up
-	$(PACKAGES) build run
-	@$(MAKE) products
-	@$(PYTHON) tests/run/run.py
+	$(PACKAGES) build run python ruby
+	@$(MAKE) products python-package ruby-products
+	@RUBY=$(RUBY) $(PYTHON) tests/run/run.py
 
 serve: ## a gateway beside a sandbox, until Ctrl-C: what a Segment library can be pointed at
 	$(PACKAGES) build run
@@ -109,7 +109,7 @@ integration: ## the tests of the built program and library alone
 	$(SUITE) pytest:$(CONFIG)
 
 ruby: ## the Ruby gem's tests alone
-	$(PACKAGES) build run ruby
+	$(PACKAGES) build run ruby test
 	@$(MAKE) products ruby-products
 	$(SUITE) ruby:$(CONFIG)
 
@@ -148,8 +148,8 @@ abi-record: ## record the binary interface of a release
 	@tests/abi/abi.sh record $(B)/libsegmo.so.1
 
 bench: ## the figures, as ratios taken in one run
-	$(PACKAGES) build run
-	@$(MAKE) products bench-programs
+	$(PACKAGES) build run python ruby
+	@$(MAKE) products bench-programs python-package ruby-products
 	@$(PYTHON) tests/bench/bench.py
 
 bench-gateway: ## the gateway's figures, with wrk
@@ -245,8 +245,8 @@ $(B)/bench/%: $(B)/tests/bench/%.o $(B)/tests/bench/bench.o $(B)/libsegmo.a
 # The gem in place, for tests and development: it loads the library of this build.
 ruby-products: products $(B)/ruby/Makefile
 	@$(MAKE) -C $(B)/ruby $(if $(V),,>/dev/null)
-	@install -D $(B)/ruby/plain_native.so \
-	    bindings/ruby/lib/segmo/$$($(RUBY) -e 'print RbConfig::CONFIG["ruby_version"]')/plain_native.so
+	@install -D $(B)/ruby/plain_json.so \
+	    bindings/ruby/lib/segmo/$$($(RUBY) -e 'print RbConfig::CONFIG["ruby_version"]')/plain_json.so
 
 $(B)/ruby/Makefile: bindings/ruby/ext/segmo/extconf.rb
 	@mkdir -p $(@D)

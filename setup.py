@@ -11,6 +11,7 @@ import re
 import shlex
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 from setuptools import find_packages, setup
@@ -57,12 +58,16 @@ class BuildWithCore(build_ext):
 
     def build_extension(self, extension):
         extension.define_macros.append(("Py_LIMITED_API", OLDEST_PYTHON))
+        extension.extra_compile_args.append("-fvisibility=hidden")
         if os.environ.get("SEGMO_SYSTEM") == "1":
             use_system_library(extension)
         else:
             build_core_in(extension)
         super().build_extension(extension)
 
+
+if sysconfig.get_config_var("Py_GIL_DISABLED"):
+    sys.exit("setup.py: segmo does not support free-threaded Python, whose builds have no limited API; use one with the GIL")
 
 setup(
     name="segmo",
@@ -78,6 +83,7 @@ setup(
     cffi_modules=["bindings/python/native/build.py:ffi"],
     setup_requires=["cffi>=1.15"],
     install_requires=["cffi>=1.15"],
+    entry_points={"pytest11": ["segmo = segmo.pytest_plugin"]},
     extras_require={"fast": ["orjson>=3.6"]},
     cmdclass={"build_ext": BuildWithCore},
     options={"bdist_wheel": {"py_limited_api": "cp39"}},

@@ -27,7 +27,7 @@ Gem::Specification.new do |spec|
   spec.add_dependency "ffi", ">= 1.15"
   spec.add_dependency "json", ">= 2.3"
 
-  spec.files = Dir["lib/**/*.rb", "sig/**/*.rbs", "LICENSE", base: __dir__]
+  spec.files = Dir["lib/**/*.{rb,yml}", "sig/**/*.rbs", "LICENSE", base: __dir__]
   if ENV["SEGMO_PLATFORM_GEM"]
     # `make gem` builds this one where the compiled library stands beside the Ruby files.
     spec.platform = Gem::Platform::CURRENT

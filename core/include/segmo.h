@@ -383,7 +383,8 @@ int segmo_client_poll(segmo_client *client, segmo_report **out, uint32_t timeout
 int segmo_client_report_fd(segmo_client *client);
 
 /** Counters as JSON: per destination accepted, delivered, dead, pending, skipped by reason,
- * attempts; the spool's bytes, files and oldest age; reports dropped; state of each destination.
+ * attempts, state and the last failure ({"reason", "status": 0 without an answer, "at"} or null);
+ * the spool's bytes and files; reports dropped.
  *
  * At any moment accepted = delivered + dead + pending + skipped, per destination.
  * `*out` is freed with segmo_free().

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The figures of segmo, as medians of several runs and ratios within one run.
 
-    bench.py [--runs 5] [--only enqueue,deliver,latency,errors,transform,memory] [--json FILE]
+    bench.py [--runs 5] [--only enqueue,deliver,latency,errors,transform,memory,python,ruby] [--json FILE]
 
 Each figure stands beside what was promised. The receiver is `segmo sandbox --count-only`, pinned to the last core; the
 programs under test may use all. Nothing here fails on a slow machine: it prints what it measured.
@@ -21,6 +21,9 @@ import tempfile
 import time
 import zlib
 from pathlib import Path
+
+import python
+import ruby
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BUILD = ROOT / "build" / os.environ.get("CONFIG", "release")
@@ -207,7 +210,9 @@ def memory(report, directory, runs):
 
 
 PARTS = {"enqueue": enqueue, "deliver": deliver, "latency": latency, "errors": errors, "transform": transform,
-         "memory": memory}
+         "memory": memory,
+         "python": lambda report, directory, runs: python.run(sys.modules[__name__], report, directory, runs),
+         "ruby": lambda report, directory, runs: ruby.run(sys.modules[__name__], report, directory, runs)}
 
 
 def main():

@@ -19,6 +19,7 @@ def load(name, path):
 
 sys.path.append(str(ROOT / "bindings"))  # last, so that the tests' generator keeps its name
 generate = load("bindings_generate", ROOT / "bindings/generate.py")
+emit_ruby = sys.modules["emit_ruby"]
 HEADER = (ROOT / "core/include/segmo.h").read_text()
 SECTION = "/* ---- things ---- */\n\n"
 
@@ -92,3 +93,31 @@ def test_a_stale_file_is_noticed_and_a_fresh_one_is_not(tmp_path, monkeypatch):
     assert generate.write_or_check(wanted, check=True) == 1
     assert generate.write_or_check(wanted, check=False) == 0
     assert generate.write_or_check(wanted, check=True) == 0
+
+
+@pytest.mark.parametrize("code, attached", [
+    ("int segmo_do(const char *json, size_t json_len, const char *name);", "[:buffer_in, :size_t, :string], :int"),
+    ("int segmo_do(segmo_x *x, uint64_t *count, uint32_t n);", "[:pointer, :pointer, :uint32], :int"),
+    ("const char *segmo_do(const segmo_x *x, size_t *out_len);", "[:pointer, :pointer], :pointer"),
+    ("const char *segmo_do(void);", "[], :string"),
+    ("void segmo_do(segmo_x *x);", "[:pointer], :void")])
+def test_ruby_declares_a_function_with_the_widths_of_c(code, attached):
+    function, = generate.parse(declaration(code=code)).functions
+    assert emit_ruby.attach(function) == f"    attach_function :segmo_do, {attached}"
+
+
+def test_ruby_lets_go_of_its_lock_where_a_function_may_wait():
+    code = "int segmo_do(segmo_x *x, uint32_t timeout_ms);"
+    function, = generate.parse(declaration(tags="@thread any\n * @blocking\n * @since 0.1", code=code)).functions
+    assert emit_ruby.attach(function).endswith("[:pointer, :uint32], :int, blocking: true")
+
+
+def test_ruby_knows_every_number_and_function():
+    text = emit_ruby.native(generate.parse(HEADER))
+    assert "SEGMO_ERR_UNSUPPORTED: -11," in text and "SEGMO_REPORT_LOG: 10," in text
+    assert {found for found in re.findall(r"attach_function :(\w+)", text)} == \
+        {function.name for function in generate.parse(HEADER).functions}
+
+
+def test_what_is_checked_in_is_what_the_header_says():
+    assert generate.write_or_check(generate.outputs(generate.parse(HEADER)), check=True) == 0

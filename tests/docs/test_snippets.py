@@ -47,7 +47,8 @@ def free_port():
 def environment(prefix, home):
     kept = {name: value for name, value in os.environ.items() if not name.startswith("SEGMO_")}
     return {**kept, "HOME": str(home), "PATH": f"{prefix}/bin:{os.environ['PATH']}",
-            "LD_LIBRARY_PATH": f"{prefix}/lib", "PKG_CONFIG_PATH": f"{prefix}/lib/pkgconfig"}
+            "LD_LIBRARY_PATH": f"{prefix}/lib", "PKG_CONFIG_PATH": f"{prefix}/lib/pkgconfig",
+            "PYTHONPATH": str(ROOT / "build/python/lib"), "RUBYLIB": str(ROOT / "bindings/ruby/lib")}
 
 
 def script_of(page, directory):
@@ -100,7 +101,7 @@ def stop_group(process):
 
 @pytest.mark.parametrize("path", pages(), ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_the_snippets_of_a_page_work(path, installed, tmp_path):
-    for tool in ("curl", "pkg-config", "cc"):
+    for tool in ("curl", "pkg-config", "cc", "ruby"):
         if tool in path.read_text() and not shutil.which(tool):
             pytest.skip(f"not run: {tool} is not installed")
     page = path.read_text().replace("8099", free_port())

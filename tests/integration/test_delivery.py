@@ -11,7 +11,7 @@ import urllib.parse
 import pytest
 
 from harness import wait_until
-from led_host import DEAD, HOST, PAUSED, RESUMED, WARNING, to_both, to_segment, tracks
+from led_host import ATTEMPT, DEAD, HOST, PAUSED, RESUMED, WARNING, to_both, to_segment, tracks
 
 PRODUCER = HOST.with_name("producer")
 
@@ -217,6 +217,36 @@ def test_wrong_settings_pause_with_one_report_and_resume_when_the_file_is_right(
     assert host.flush().ok
     host.check_accounts(segment_dead=0, segment_delivered=100)
     assert (len(host.reported(PAUSED)), len(host.reported(RESUMED))) == (1, 1)
+
+
+def test_the_deepest_message_that_is_accepted_is_delivered(host, sandbox, spool):
+    inside = {}
+    for _ in range(61):  # the message, properties and x make 64
+        inside = {"x": inside}
+    assert host.open(to_segment(sandbox.url, spool)).ok
+    host.put_all([dict(tracks(1)[0], properties={"x": inside})])
+    assert host.flush().ok
+    host.check_accounts(segment_delivered=1)
+
+
+def test_a_proxy_that_cannot_be_used_pauses_and_says_so(host, spool):
+    assert host.open(to_segment("http://127.0.0.1:9", spool, **{"delivery.proxy": "foo://127.0.0.1:9"})).ok
+    host.put_all(tracks(1))
+    assert not host.flush(300).ok
+    paused, = host.wait_report(PAUSED)
+    assert "proxy" in paused["remedy"]
+    host.check_accounts(segment_pending=1, segment_dead=0)
+
+
+def test_stats_tell_the_last_failure(host, receive, spool):
+    receiver = receive(lambda request, number: (503 if number == 1 else 200, {}, b"{}"))
+    assert host.open(to_segment(receiver.url, spool)).ok
+    assert host.stats("segment")["last_failure"] is None
+    host.put_all(tracks(1))
+    assert host.flush().ok
+    failure = host.stats("segment")["last_failure"]
+    assert (failure["reason"], failure["status"]) == ("http_503", 503)
+    assert failure["at"].endswith("Z")
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308, 511])
@@ -498,3 +528,32 @@ def test_16_threads_call_everything_while_one_closes(tmp_path, sandbox, spool, t
     command[1], command[6] = "finish", "0"
     assert subprocess.run(command, capture_output=True, timeout=60).returncode == 0
     assert sandbox.stats("segment")["unique"] == outcome["taken"]
+
+
+# ---- what reports tell -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("letters", ["true", "false"])
+def test_a_dead_message_is_reported_whole_where_someone_asks_for_it(host, sandbox, spool, letters):
+    sandbox.script({"status": 422})
+    assert host.open(to_segment(sandbox.url, spool, **{"reports.letters": letters, "reports.attempts": "true"})).ok
+    host.put_all(tracks(1))
+    assert host.flush().ok
+    (dead,) = host.reported(DEAD)
+    (attempt,) = host.reported(ATTEMPT)
+    assert (dead["destination"], dead["reason"], dead["status"]) == ("segment", "http_422", 422)
+    assert (attempt["status"], attempt["messageIds"]) == (422, [dead["messageId"]])
+    if letters == "true":
+        assert dead["letter"]["message"]["messageId"] == dead["messageId"]
+        assert (dead["letter"]["attempts"], dead["letter"]["answer"]) == (1, attempt["answer"])
+    else:
+        assert "letter" not in dead
+
+
+def test_an_attempt_tells_the_services_own_code(host, start_sandbox, spool):
+    sandbox = start_sandbox("--write-key", "another")
+    assert host.open(to_segment(sandbox.url, spool, **{"reports.attempts": "true"})).ok
+    host.put_all(tracks(1))
+    (attempt,) = host.wait_report(ATTEMPT)
+    answer = sandbox.request("POST", "/v1/batch", {"batch": []}, {"Authorization": "Basic bm9uZTo="}).json
+    assert (attempt["status"], attempt["code"], attempt["answer"]) == (401, answer["code"], answer["message"])

@@ -271,7 +271,7 @@ def formatting(root):
     """clang-format decides about blanks and braces, so that nobody else has to."""
     if not shutil.which("clang-format"):
         raise NotRun("clang-format is not installed")
-    listed = [str(path) for path, name in files(root, {".c", ".h"}, "core", "tests")]
+    listed = [str(path) for path, name in files(root, {".c", ".h"}, "bindings", "core", "tests")]
     if not listed:
         return
     done = subprocess.run(["clang-format", "--dry-run", "--ferror-limit=1", *listed], text=True,
@@ -291,7 +291,7 @@ def types(root):
     examples = sorted(str(path) for path in (root / "docs/examples/python").rglob("*.py"))
     done = subprocess.run([sys.executable, "-m", "mypy", "--strict", "--no-error-summary", "--python-version", "3.9", "--ignore-missing-imports",
                            "--cache-dir", root / "build/mypy", package, *examples], text=True, capture_output=True,
-                          env={**os.environ, "MYPYPATH": str(package.parent)})
+                          cwd=root, env={**os.environ, "MYPYPATH": str(package.parent)})
     if done.returncode:
         for line in (done.stdout + done.stderr).splitlines():
             yield Finding("mypy --strict", 0, line)

@@ -1,5 +1,6 @@
 """The package as `make python-package` builds it, a sandbox, and programs that run with the package."""
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "build/python/lib"
 sys.path[:0] = [str(PACKAGE), str(ROOT / "tests/integration")]
 
-from harness import ENVIRONMENT, Process, Sandbox  # noqa: E402
+from harness import ENVIRONMENT, Process, Sandbox, wait_until  # noqa: E402
+from servers import Worker, free_port  # noqa: E402
 
 if os.path.basename(os.environ.get("SEGMO_BUILD", "release")) != "release":
     collect_ignore_glob = ["*"]  # the package holds the release build; it would be tested twice
@@ -101,4 +103,23 @@ def start_python(environment, processes):
     def start(program, *arguments, **more):
         return processes(Process([sys.executable, "-c", program, *arguments], stdin=subprocess.PIPE,
                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**environment, **more}))
+    return start
+
+
+@pytest.fixture
+def broker(processes, tmp_path):
+    """A Redis; answers what Celery needs in its environment to find it."""
+    if not shutil.which("redis-server"):
+        pytest.skip("not run: redis-server is not installed")
+    port, log = free_port(), tmp_path / "redis.log"
+    processes(Process(["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--logfile", str(log)]))
+    wait_until(lambda: log.exists() and "Ready to accept" in log.read_text(), "redis is ready")
+    return {"CELERY_BROKER_URL": f"redis://127.0.0.1:{port}/0"}
+
+
+@pytest.fixture
+def start_worker(processes, environment, broker, tmp_path):
+    """start_worker(module of the application, its directory): a Celery worker."""
+    def start(app, directory, **options):
+        return processes(Worker(app, directory, tmp_path / "worker.log", {**environment, **broker}, **options))
     return start

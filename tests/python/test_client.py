@@ -110,7 +110,7 @@ def test_each_refusal_has_its_class(client):
 
 
 def test_a_full_spool_says_so_and_keeps_what_it_has(options):
-    with segmo.Client(**{**options, "delivery_enabled": False}, spool_max_bytes="1MiB") as client:
+    with segmo.Client(**{**options, "delivery_enabled": False}, spool_max_bytes="1MiB", close_timeout_ms=0) as client:
         with pytest.raises(segmo.FullError) as refused:
             for _ in range(100):
                 client.track("u-1", "Lamp Lit", {"x": "y" * 30000})
@@ -206,6 +206,13 @@ def test_on_error_hears_of_dead_letters(options, sandbox, caplog):
     assert not any("swordfish" in record.getMessage() for record in lines)
 
 
+def test_nothing_is_printed_where_no_logging_is_configured(run_python, sandbox):
+    sandbox.script({"status": 400})
+    done = run_python("import segmo\nwith segmo.Client() as client: client.track('u-1', 'Lamp Lit')")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert sandbox.stats("segment")["statuses"] == {"400": 1}
+
+
 def test_an_exception_in_a_callback_stops_nothing(options, sandbox, caplog):
     def fail(report):
         raise RuntimeError("not today")
@@ -227,6 +234,24 @@ def test_callbacks_run_on_a_thread_of_the_client(options, sandbox):
         client.track("u-1", "Lamp Lit")
         client.flush(20)
     assert where == ["segmo-reports"]
+
+
+def test_one_thread_for_reports_however_many_begin_at_once(options):
+    with segmo.Client(**options) as client:
+        together = threading.Barrier(16)
+
+        def begin():
+            together.wait()
+            client.track("u-1", "Lamp Lit")
+        callers = [threading.Thread(target=begin) for _ in range(16)]
+        for caller in callers:
+            caller.start()
+        for caller in callers:
+            caller.join()
+        assert [thread.name for thread in threading.enumerate()].count("segmo-reports") == 1
+    with pytest.raises(segmo.ClosedError):
+        client.track("u-1", "Lamp Lit")
+    assert "segmo-reports" not in [thread.name for thread in threading.enumerate()]
 
 
 def test_a_callback_may_close_the_client(options, sandbox):

@@ -1,5 +1,8 @@
 """Host values become JSON by the table that Python and Ruby share; orjson changes nothing but the speed."""
 import json
+import random
+import sys
+from collections import OrderedDict
 from decimal import Decimal
 from pathlib import Path
 
@@ -14,11 +17,11 @@ CASES = [(path.stem, json.loads(path.read_text(encoding="utf-8"))) for path in s
 MINE = [pytest.param(case, id=name) for name, case in CASES if "python" in case.get("only", ["python"])]
 
 
-@pytest.fixture(params=["standard", "orjson"] if _convert.orjson else ["standard"])
+@pytest.fixture(params=["own", "orjson"] if _convert.orjson else ["own"])
 def encoder(request, monkeypatch):
     """`encode` with one JSON library or the other."""
-    if request.param == "standard":
-        monkeypatch.setattr(_convert, "_encode", _convert._encode_standard)
+    if request.param == "own":
+        monkeypatch.setattr(_convert, "_encode", _convert._encode_own)
     return _convert.encode
 
 
@@ -47,7 +50,7 @@ def test_there_are_cases():
 def test_orjson_is_compared_too():
     if not _convert.orjson:
         pytest.skip("not run: orjson is not installed (pip install orjson), so its results are not compared")
-    assert _convert._encode is not _convert._encode_standard
+    assert _convert._encode is not _convert._encode_own
 
 
 @pytest.mark.parametrize("case", MINE)
@@ -99,3 +102,73 @@ def test_the_hosts_objects_are_not_changed(encoder):
     given = {"at": {1, 2}, "n": Decimal("1.50")}
     encoder(message(given))
     assert given == {"at": {1, 2}, "n": Decimal("1.50")}
+
+
+def test_texts_with_and_without_ascii_follow_one_another(encoder):
+    for value in ("plain", "caf\u00e9", "\u6771\u4eac", "plain", "back\\\\slash \\u0041", "plain", "\x01", "\u00e9"):
+        text = encoder(message(value)).decode()
+        assert json.loads(text) == message(value)
+        assert "\\u00e9" not in text
+
+
+LETTERS = ["a", "Z", "\"", "\\", "/", "\n", "\x00", "\x1f", "\x7f", "\u00e9", "\u6771", "\U0001F600", "\u2028"]
+NUMBERS = [0, -1, 2 ** 63 - 1, -2 ** 63, 2 ** 63, 2 ** 64, 10 ** 30, -10 ** 30, 0.1, -0.0, 1e-7, 1e22, 5e-324, 1.5]
+
+
+def anything(dice, depth=0):
+    """A value of plain types, as deep as dice say."""
+    kind = dice.randrange(9 if depth < 5 else 6)
+    if kind < 2:
+        return "".join(dice.choices(LETTERS, k=dice.randrange(40)))
+    if kind < 4:
+        return dice.choice(NUMBERS) if dice.random() < 0.5 else dice.random() * 10 ** dice.randrange(-30, 30)
+    if kind < 6:
+        return dice.choice([None, True, False, dice.randrange(-10 ** 12, 10 ** 12)])
+    many = [anything(dice, depth + 1) for _ in range(dice.randrange(6))]
+    if kind == 6:
+        return many if dice.random() < 0.8 else tuple(many)
+    keys = ["k%s" % "".join(dice.choices(LETTERS, k=dice.randrange(5))) for _ in many]
+    return dict(zip(keys, many))
+
+
+def test_plain_values_are_written_as_json_does_it(encoder):
+    dice = random.Random(7)
+    for _ in range(3000):
+        value = anything(dice)
+        text = encoder(message(value)).decode()
+        wanted = json.dumps(message(value), ensure_ascii=False, separators=(",", ":"))
+        assert json.loads(text) == json.loads(wanted)
+        if encoder is _convert.encode and _convert._encode is _convert._encode_own:
+            assert text == wanted
+
+
+def test_long_strings_take_no_more_memory_than_they_need(encoder):
+    long = "x" * 5_000_000 + "\n"
+    assert encoder(message(long)).endswith(b'xx\\n"}}')
+
+
+def test_a_list_that_shrinks_while_it_is_written():
+    class Shrinks(tagged.Mapping):
+        def __iter__(self):
+            items.clear()
+            return iter(["a"])
+
+    items = [Shrinks([("a", 1)]), "gone"]
+    assert b'"gone"' not in _convert._encode_own(message(items))
+
+
+def test_an_ordered_dictionary_keeps_its_own_order(encoder):
+    ordered = OrderedDict([("a", 1), ("b", 2)])
+    ordered.move_to_end("a")
+    assert encoder(message(ordered)).endswith(b'{"x":{"b":2,"a":1}}}')
+
+
+def test_nothing_is_held_back(encoder):
+    """Each call lets go of what it looked at."""
+    held = ["unique %d" % id(object()), 10 ** 40, 1.25, object(), {"deep": [Decimal("0.5"), {1, 2}]}]
+    before = [sys.getrefcount(item) for item in held]
+    for _ in range(100):
+        encoder(message([*held[:3], held[4]]))
+        with pytest.raises(segmo.InvalidError):
+            encoder(message(held))
+    assert [sys.getrefcount(item) for item in held] == before

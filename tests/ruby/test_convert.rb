@@ -120,37 +120,76 @@ class ConvertTest < Minitest::Test
   end
 end
 
-# Both ways to find plain data answer the same, and Oj writes what JSON writes.
+# Plain data is written the same by the compiled part, by its stand-in in Ruby, and by JSON.
 class PlainTest < Minitest::Test
-  PLAIN = [nil, true, false, 0, -1, 2**64, 1.5, "", "é", "a".encode("US-ASCII"), "a".b, [], {}, { "a" => [{ b: 1 }] },
-           "Z".encode("ISO-8859-1")].freeze
-  OTHER = [:a, Float::NAN, -0.0, "é".encode("ISO-8859-1"), "\xff", "\xC3\xA9".b, Label.new("a"), { 1 => 2 },
-           { nil => 1 }, { "\xff" => 1 }, [1r], { a: [Time.at(0)] }, Object.new, 1..2, Class.new(Hash).new,
-           [].tap { |list| list << list }].freeze
+  PLAIN = [nil, true, false, 0, -1, 2**62, -2**62, 2**64, 1.5, "", "é", "a".encode("US-ASCII"), "a".b, [], {}, :a, :"é",
+           { "a" => [{ b: 1 }] }, "Z".encode("ISO-8859-1"), "\u2028</script>\x7f", (0..0x20).map(&:chr).join, "\"\\/",
+           "é" * 1000, { "\n" => 1, :"\"" => 2 }, 0.1 + 0.2, 1e15, 1e16, 1e22, 5e-324, 0.0001, 0.00012, 123.4567, -9.99,
+           99_999_999_999.9999, 100.0, 1e-5, [[[]], {}], 10**30].freeze
+  OTHER = [Float::NAN, -Float::INFINITY, "é".encode("ISO-8859-1"), "\xff", "\xC3\xA9".b, Label.new("a"), { 1 => 2 },
+           { nil => 1 }, { "\xff" => 1 }, { Label.new("a") => 1 }, [1r], { a: [Time.at(0)] }, Object.new, 1..2,
+           Class.new(Hash).new, Class.new(Array).new, [].tap { |list| list << list }].freeze
+  WAYS = [Segmo::Plain, Object.new.extend(Segmo::Plain::InRuby)].freeze
 
-  def test_plain_data_is_found
-    PLAIN.each { |value| assert Segmo::Plain.plain?(value), value.inspect }
-    OTHER.each { |value| refute Segmo::Plain.plain?(value), value.inspect }
+  def written(way, value)
+    way.write(value, String.new("before"))
   end
 
-  def test_the_compiled_answer_is_the_one_in_use
-    assert_nil Segmo::Plain.method(:plain?).source_location, "bindings/ruby/ext was not built"
+  # Oj, also in JSON's place, writes some floats in another form; the numbers are the same.
+  def assert_same_json(expected, written)
+    expected, written = [expected, written].map { |json| JSON.parse(json) } if defined?(Oj)
+    assert_equal expected, written
   end
 
-  def test_the_answer_in_ruby_is_the_same
-    in_ruby = Module.new
-    code = File.read(File.join(GEM_LIB, "segmo/plain.rb")).sub(/require "segmo\/#.*$/, "raise LoadError")
-    in_ruby.module_eval(code)
-    (PLAIN + OTHER).each do |value|
-      assert_equal Segmo::Plain.plain?(value), in_ruby::Segmo::Plain.plain?(value), value.inspect
+  def test_plain_data_is_written_as_json_writes_it
+    PLAIN.each do |value|
+      WAYS.each { |way| assert_same_json JSON.generate([value]), written(way, [value]) }
     end
   end
 
-  def test_numbers_come_back_as_they_went
+  def test_everything_else_is_left_alone
+    OTHER.each { |value| WAYS.each { |way| assert_nil written(way, value), value.inspect } }
+  end
+
+  def test_the_compiled_part_is_in_use
+    assert_nil Segmo::Plain.method(:write).source_location, "bindings/ruby/ext was not built"
+  end
+
+  def test_random_data_is_written_as_json_writes_it
     random = Random.new(4)
-    numbers = Array.new(2000) { [random.rand(2**64)].pack("Q").unpack1("D") }.select(&:finite?) +
-              [1e15, 1e16, 1e22, 5e-324, 0.1 + 0.2, 123_456_789.123456789, 10**30]
-    assert_equal numbers, JSON.parse(Segmo::Convert.json({ "x" => numbers }))["x"]
+    2000.times do
+      value = some(random, 4)
+      assert_same_json JSON.generate([value]), written(Segmo::Plain, [value])
+    end
+  end
+
+  def some(random, depth)
+    case random.rand(depth.positive? ? 9 : 7)
+    when 0 then random.rand(-2**70..2**70)
+    when 1 then random.rand(-100_000..100_000)
+    when 2 then random.rand(1_000_000) / [1, 10, 100, 1000, 10_000, 100_000].sample(random: random).to_f
+    when 3 then [random.bytes(8).unpack1("D"), 1.0].find(&:finite?).then { |number| number.zero? ? 0.5 : number }
+    when 4 then Array.new(random.rand(200)) { random.rand(0x2500).then { |c| c.between?(0xd800, 0xdfff) ? 65 : c } }.pack("U*")
+    when 5 then [nil, true, false].sample(random: random)
+    when 6 then random.rand(1000).to_s.to_sym
+    when 7 then Array.new(random.rand(5)) { some(random, depth - 1) }
+    else Array.new(random.rand(5)) { |i| [[i.to_s, :"k#{i}"].sample(random: random), some(random, depth - 1)] }.to_h
+    end
+  end
+
+  def test_numbers_come_back_as_they_went_with_oj_too
+    random = Random.new(4)
+    numbers = Array.new(2000) { random.bytes(8).unpack1("D") }.select(&:finite?) + PLAIN.grep(Numeric)
+    WAYS.each { |way| assert_equal numbers, JSON.parse(written(way, numbers)) }
+  end
+
+  # The buffer is the thread's: what it was used for before must not shine through, nor may its growth lose anything.
+  def test_a_buffer_is_used_again
+    buffer = String.new
+    [["x" * 100_000], { a: 1 }, [], ["é"]].each { |value| assert_equal JSON.generate(value), Segmo::Plain.write(value, buffer) }
+    buffer.replace(kept = "y" * 1000)
+    assert_equal "[1]", Segmo::Plain.write([1], buffer)
+    assert_equal "y" * 1000, kept
   end
 end
 

@@ -35,7 +35,7 @@ class InstallTest < SegmoTest
     code = <<~RUBY
       require "segmo"
       Segmo::Client.open { |client| client.track(user_id: "u1", event: "E") }
-      puts Segmo::Library.path, Segmo::Plain.method(:plain?).source_location.inspect
+      puts Segmo::Library.path, Segmo::Plain.method(:write).source_location.inspect
     RUBY
     gem_path = [home, *Gem.path].join(":")
     said, status = Open3.capture2e(self.class.clean.merge(environment, { "GEM_PATH" => gem_path }, env), RbConfig.ruby, "-e", code, chdir: work)
@@ -47,6 +47,7 @@ class InstallTest < SegmoTest
   def test_the_gem_compiles_its_core
     home, said, status = install("segmo-#{Segmo::VERSION}.gem")
     assert status.success?, said
+    assert_equal 1, Dir[File.join(home, "gems/segmo-*/lib/generators/segmo/install/templates/segmo.yml")].size
     library, plain = use(home)
     assert library.start_with?(home), library
     refute File.symlink?(library)

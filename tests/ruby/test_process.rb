@@ -10,7 +10,7 @@ class WaitingTest < SegmoTest
     client = open_client
     client.track(user_id: "u1", event: "E")
     idle = best_of(4) { count_for(0.15) }
-    waiting = Thread.new { client.flush(timeout: 4) rescue nil }
+    waiting = Thread.new { client.flush(timeout: 4) }
     sleep 0.05
     while_waiting = best_of(4) { count_for(0.15) }
     assert waiting.alive?, "flush did not wait"
@@ -56,8 +56,8 @@ class WaitingTest < SegmoTest
     sandbox.script({ latency_ms: 60_000 })
     client = open_client
     client.track(user_id: "u1", event: "E")
-    assert_raises(Timeout::Error) { Timeout.timeout(0.3) { client.flush } }
-    waiting = Thread.new { client.flush }
+    assert_raises(Timeout::Error) { Timeout.timeout(0.3) { client.flush(timeout: 60) } }
+    waiting = Thread.new { client.flush(timeout: Float::INFINITY) }
     sleep 0.1
     assert waiting.kill.join(PATIENCE_S)
   end
@@ -65,7 +65,7 @@ end
 
 # What was accepted arrives, however the process ends: now, or by the next client on the directory.
 class EndingTest < SegmoTest
-  COUNT = 500
+  COUNT = 10_000
 
   def assert_all_arrive(ending, code: "", succeeds: nil, signal: nil)
     said, status = run_ruby(<<~RUBY)
@@ -93,6 +93,14 @@ class EndingTest < SegmoTest
     _, status = run_ruby('Segmo::Client.new.track(user_id: "u1", event: "E")')
     assert status.success?
     assert_equal 1, sandbox.stats["unique"]
+  end
+
+  def test_a_client_that_nothing_refers_to_any_more_still_delivers
+    said, status = run_ruby(<<~RUBY)
+      10.times { Segmo::Client.new.track(user_id: "u1", event: "E"); GC.start }
+    RUBY
+    assert status.success?, said
+    assert_equal 10, sandbox.stats["unique"]
   end
 
   def test_exit_bang
@@ -137,20 +145,48 @@ class EndingTest < SegmoTest
   end
 end
 
+class SignalTest < SegmoTest
+  # A handler runs in the middle of what the main thread does, also of an accepting call.
+  def test_a_signal_handler_may_track
+    record = File.join(work, "received.ndjson")
+    @sandbox.stop
+    @sandbox = Sandbox.new("--record", record)
+    said, status = run_ruby(<<~RUBY)
+      client = Segmo::Client.new
+      handled = 0
+      trap("USR1") { client.track(user_id: "handler", event: "In handler", properties: { n: handled += 1 }) }
+      sender = Process.spawn("for i in $(seq 60000); do kill -USR1 \#{Process.pid}; done")
+      sent = 0
+      until Process.wait(sender, Process::WNOHANG)
+        client.track(user_id: "main", event: "In main", properties: { n: sent += 1 })
+        client.stats if (sent % 10).zero?
+      end
+      client.flush(timeout: #{PATIENCE_S})
+      puts sent + handled, handled
+    RUBY
+    assert status.success?, said
+    total, handled = said.lines.map(&:to_i)
+    assert_operator handled, :>, 0
+    assert_equal [total, 0], sandbox.stats.values_at("unique", "duplicates")
+    events = File.foreach(record).map { |line| JSON.parse(line)["message"].values_at("event", "properties") }
+    assert_equal total, events.uniq.size, "a message was taken for another"
+  end
+end
+
 class ForkTest < SegmoTest
   def test_a_client_from_before_the_fork_works_in_both
     said, status = run_ruby(<<~RUBY)
       client = Segmo::Client.new
       client.track(user_id: "parent", event: "before")
-      children = 3.times.map do |n|
-        fork { 100.times { |i| client.track(user_id: "child\#{n}", event: "in child", properties: { i: i }) } }
+      children = 4.times.map do |n|
+        fork { 2000.times { |i| client.track(user_id: "child\#{n}", event: "in child", properties: { i: i }) } }
       end
-      100.times { |i| client.track(user_id: "parent", event: "in parent", properties: { i: i }) }
+      1999.times { |i| client.track(user_id: "parent", event: "in parent", properties: { i: i }) }
       children.each { |pid| Process.wait(pid); abort "child failed" unless $?.success? }
     RUBY
     assert status.success?, said
     stats = sandbox.stats
-    assert_equal [401, 0, 0], stats.values_at("unique", "duplicates", "order_violations")
+    assert_equal [10_000, 0, 0], stats.values_at("unique", "duplicates", "order_violations")
   end
 
   def test_callbacks_go_on_in_the_child
@@ -186,13 +222,13 @@ class ForkTest < SegmoTest
   def test_a_daemon
     said, status = run_ruby(<<~RUBY)
       client = Segmo::Client.new
-      100.times { |i| client.track(user_id: "u1", event: "before", properties: { i: i }) }
+      5000.times { |i| client.track(user_id: "u1", event: "before", properties: { i: i }) }
       Process.daemon(true)
-      100.times { |i| client.track(user_id: "u2", event: "after", properties: { i: i }) }
+      5000.times { |i| client.track(user_id: "u2", event: "after", properties: { i: i }) }
       200.times { sleep 0.1 unless File.exist?("stop") }
     RUBY
     assert status.success?, said
-    wait_until("daemon and parent have delivered") { sandbox.stats["unique"] == 200 }
+    wait_until("daemon and parent have delivered") { sandbox.stats["unique"] == 10_000 }
     FileUtils.touch(File.join(work, "stop"))
     assert_equal 0, sandbox.stats["order_violations"]
   end

@@ -3,18 +3,20 @@
 
     run.py [--count 10000] [--keep DIR]
 
-Starts the sandbox (strict stand-ins for Segment and MoEngage, a small share of its answers fails), then plays three
-scenes through the built program: cloud mode to both destinations, device mode, and MoEngage's campaign export back to
-Segment. Ends with a summary; the exit code is 0 only when the accounts of program and sandbox agree to the message.
+Starts the sandbox (strict stand-ins for Segment and MoEngage, a small share of its answers fails), then plays its
+scenes: through the built program cloud mode to both destinations, device mode, and MoEngage's campaign export back to
+Segment; then cloud mode from each language that has a package. Ends with a summary; the exit code is 0 only when the accounts of program and sandbox agree to the message.
 """
 import argparse
 import json
+import os
 import shutil
 import subprocess
 import sys
 import time
 import urllib.request
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PROGRAM = ROOT / "build/release/segmo"
@@ -160,6 +162,49 @@ def campaign_scene(sandbox, accounts, work, payloads):
     accounts.expect("campaign: nothing went to MoEngage again", received["moengage"]["unique"], 0)
 
 
+class Package(NamedTuple):
+    """A language's package: what runs a file of messages through it, and what has to be built for that."""
+
+    language: str
+    command: list
+    environment: dict
+    built: Path
+
+
+PYTHON = ROOT / "build/python/lib"
+RUBY = ROOT / "bindings/ruby/lib"
+PACKAGES = [
+    Package("Python", [sys.executable, ROOT / "tests/run/send.py"], {"PYTHONPATH": str(PYTHON)}, PYTHON),
+    Package("Ruby", [os.environ.get("RUBY", "ruby"), ROOT / "tests/run/send.rb"], {"RUBYLIB": str(RUBY)}, RUBY / "segmo/libsegmo.so.1"),
+]
+
+
+def package_scene(package, sandbox, accounts, work, count):
+    """The same six calls, made by an application in that language."""
+    scene = package.language
+    print(f"\n  {scene}: {count:,} events of all six calls through its package")
+    if not package.built.exists():
+        print(f"    not run: {package.built.relative_to(ROOT)} is not built")
+        return
+    sandbox.reset()
+    events = work / f"{scene.lower()}-events.ndjson"
+    subprocess.run([sys.executable, ROOT / "tests/events/generate.py", "--count", str(count), "--seed", "3", "--out",
+                    events], check=True)
+    options = settings(sandbox, work / f"spool-{scene.lower()}")[1::2]
+    variables = {"SEGMO_" + name.upper().replace(".", "_"): value
+                 for name, _, value in (option.partition("=") for option in options)}
+    done = subprocess.run([*map(str, package.command), str(events)], stdout=subprocess.PIPE, text=True, timeout=180,
+                          env={**os.environ, **variables, **package.environment})
+    if done.returncode != 0:
+        accounts.wrong.append(f"{scene}: ended with code {done.returncode}")
+        return
+    program, received = json.loads(done.stdout)["destinations"], sandbox.stats()
+    for name in ("segment", "moengage"):
+        destination_lines(name, program[name], received[name])
+        accounts.destination(scene, name, program[name], received[name])
+        accounts.expect(f"{scene}, {name}: accepted", program[name]["accepted"], count)
+
+
 def main():
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--count", type=int, default=10000)
@@ -175,6 +220,8 @@ def main():
         cloud_scene(sandbox, accounts, chosen.dir, chosen.count)
         device_scene(sandbox, accounts, chosen.dir, max(1, chosen.count // 10))
         campaign_scene(sandbox, accounts, chosen.dir, 5)
+        for package in PACKAGES:
+            package_scene(package, sandbox, accounts, chosen.dir, max(1, chosen.count // 5))
     finally:
         sandbox.stop()
     print(f"\n  Files to look at in {chosen.dir.relative_to(ROOT) if chosen.dir.is_relative_to(ROOT) else chosen.dir}:")

@@ -9,11 +9,13 @@ packages_for() {
                 zlib1g-dev libmicrohttpd-dev ;;
     python) echo python3-dev python3-cffi python3-setuptools python3-wheel python3-pip python3-venv ;;
     run)   echo python3 ca-certificates ;;
-    ruby)  echo ruby ruby-dev ruby-ffi ruby-minitest ruby-rspec ruby-oj bundler ruby-railties ruby-activerecord \
-                ruby-activejob ruby-sqlite3 puma ruby-sidekiq redis-server ;;
+    ruby)  echo ruby ruby-dev ruby-ffi bundler ;;
     test)  echo python3 python3-pytest libcmocka-dev curl openssl procps util-linux \
-                python3-attr python3-numpy python3-pydantic python3-prometheus-client gunicorn uwsgi-core \
-                uwsgi-plugin-python3 python3-celery python3-redis redis-server ;;
+                python3-attr python3-numpy python3-pydantic python3-prometheus-client python3-django \
+                python3-flask python3-fastapi python3-celery python3-redis redis-server gunicorn \
+                python3-uvicorn python3-hypercorn uwsgi-core uwsgi-plugin-python3 \
+                ruby-minitest ruby-rspec ruby-oj ruby-railties ruby-activerecord ruby-activejob ruby-sqlite3 \
+                puma ruby-sidekiq ;;
     bench) echo wrk util-linux ;;
     check) echo g++ clang clang-format valgrind abigail-tools python3-mypy ;;
     *)     echo "packages.sh: unknown purpose '$1' (build, run, python, ruby, test, bench, check)" >&2; exit 2 ;;

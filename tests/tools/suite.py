@@ -119,8 +119,11 @@ def vectors(config):
 
 
 def valgrind(config):
-    """Without the crash tests: they kill at moments that are too early for a program this slow."""
-    return unit(config, VALGRIND, lambda program: not program.name.endswith("_crash"))
+    """Without the crash tests, which kill at moments that are too early for a program this slow, and without those
+    whose threads wait for the lock of a file: valgrind stops the other threads during such a wait, for ever."""
+    left_out = ("test_spool_crash", "test_dead_letters")
+    print("\n".join(f"not run: {name} under valgrind (suite.py says why)" for name in left_out), flush=True)
+    return unit(config, VALGRIND, lambda program: program.name not in left_out) + Count(skipped=len(left_out))
 
 
 def nothing(words):

@@ -471,8 +471,10 @@ static void nesting_ends_at_64_levels(void **state)
     (void)state;
     assert_int_equal(checked_depth(64, segmo__json_check), SEGMO_OK);
     assert_int_equal(checked_depth(65, segmo__json_check), SEGMO_ERR_JSON);
-    assert_int_equal(checked_depth(66, segmo__json_check_grammar), SEGMO_OK);
-    assert_int_equal(checked_depth(67, segmo__json_check_grammar), SEGMO_ERR_JSON);
+    assert_int_equal(checked_depth(68, segmo__json_check_body), SEGMO_OK);
+    assert_int_equal(checked_depth(69, segmo__json_check_body), SEGMO_ERR_JSON);
+    assert_int_equal(checked_depth(68, segmo__json_check_grammar), SEGMO_OK);
+    assert_int_equal(checked_depth(69, segmo__json_check_grammar), SEGMO_ERR_JSON);
 }
 
 static void too_deep_nesting_is_refused_with_its_pointer(void **state)

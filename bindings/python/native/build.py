@@ -7,4 +7,5 @@ HERE = Path(__file__).resolve().parent
 
 ffi = FFI()
 ffi.cdef((HERE.parent / "segmo/_native_decl.cdef").read_text())
-ffi.set_source("segmo._native", "#include <segmo.h>", sources=["bindings/python/native/enqueue.c"], py_limited_api=True)
+ffi.set_source("segmo._native", "#include <segmo.h>", py_limited_api=True,
+               sources=["bindings/python/native/hot.c", "bindings/python/native/encode.c"])

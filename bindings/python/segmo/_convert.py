@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from functools import lru_cache
 from importlib import import_module
 from json import encoder as json_encoder
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, Tuple
 
+from . import _core
 from .errors import InvalidError
 
 try:
@@ -150,21 +151,12 @@ def class_name(value: Any) -> str:
 
 # ---- the fast way ---------------------------------------------------------------------------------
 
-def _standard_encoder() -> Callable[[Any], bytes]:
-    """The encoder that json.dumps makes anew for each call, made once; no search for circles, which the
-    interpreter's limit of recursion ends as well."""
-    make: Optional[Callable[..., Any]] = getattr(json_encoder, "c_make_encoder", None)
-    if make is None:
-        whole = json_encoder.JSONEncoder(ensure_ascii=False, check_circular=False, allow_nan=False,
-                                         separators=(",", ":"), default=convert).encode
-        return lambda message: whole(message).encode()
-    chunks = make(None, convert, quoted, None, ":", ",", False, False, False)
-    join = "".join
-    return lambda message: join(chunks(message, 0)).encode()
+def _encode_own(message: Any) -> bytes:
+    return _core.encode(message, convert)
 
 
-def _orjson_encoder(standard: Callable[[Any], bytes]) -> Callable[[Any], bytes]:
-    """orjson writes null for NaN, so a text with a null in it is written by the standard encoder."""
+def _orjson_encoder() -> Callable[[Any], bytes]:
+    """orjson writes null for NaN, so a text with a null in it is written by the package's own encoder."""
     dumps = orjson.dumps
     option = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
 
@@ -172,14 +164,13 @@ def _orjson_encoder(standard: Callable[[Any], bytes]) -> Callable[[Any], bytes]:
         try:
             text: bytes = dumps(message, convert, option)
         except TypeError:  # integers of more than 64 bits, keys that are not text, and what is refused
-            return standard(message)
-        return standard(message) if b"null" in text else text
+            return _encode_own(message)
+        return _encode_own(message) if b"null" in text else text
 
     return encode_fast
 
 
-_encode_standard = _standard_encoder()
-_encode = _orjson_encoder(_encode_standard) if orjson else _encode_standard
+_encode = _orjson_encoder() if orjson else _encode_own
 
 
 # ---- the exact way --------------------------------------------------------------------------------

@@ -34,8 +34,11 @@ def _check_version() -> str:
 
 
 VERSION = _check_version()
+_hot: Any = _same_file("_hot")
 #: enqueue(client address, source's id or None, message) -> 0, 1 (sync wanted) or the address of an error. Keeps the GIL.
-enqueue: Callable[[int, Optional[str], bytes], int] = _same_file("_enqueue").enqueue
+enqueue: Callable[[int, Optional[str], bytes], int] = _hot.enqueue
+#: encode(value, convert) -> JSON; what is not plain goes through `convert`.
+encode: Callable[[Any, Callable[[Any], Any]], bytes] = _hot.encode
 SYNC_WANTED: int = lib.SEGMO_SYNC_WANTED
 
 

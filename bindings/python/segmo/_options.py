@@ -2,7 +2,7 @@
 import json
 import os
 from functools import lru_cache
-from typing import Any, Dict, Optional, Union
+from typing import Any, Dict, List, Optional, Union
 
 from ._core import VERSION, call, ffi, lib, text_from
 from .errors import OptionError
@@ -16,6 +16,10 @@ def _dotted() -> Dict[str, str]:
     """spool_max_bytes is spool.max_bytes: every option's name by the keyword for it."""
     names = [option["name"] for option in json.loads(text_from(lib.segmo_options_json))]
     return {name.replace(".", "_"): name for name in names}
+
+
+def keywords() -> List[str]:
+    return list(_dotted())
 
 
 def new_config(file: Optional[Path], options: Dict[str, Any]) -> Any:

@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import select
+import sys
 import threading
 from typing import Any, Callable, Counter, Iterator, Optional, cast
 
@@ -14,6 +15,7 @@ from ._core import call, ffi, lib
 from .types import Report
 
 log = logging.getLogger("segmo")
+log.addHandler(logging.NullHandler())  # a host that configured no logging sees nothing on its stderr
 Callback = Callable[[Report], Any]
 
 KINDS = {number: name[len("SEGMO_REPORT_"):].lower()
@@ -53,6 +55,8 @@ def is_error(report: Report) -> bool:
 class Listener:
     """Whoever wants to know: the log always, on_error for what went wrong, on_report for everything."""
 
+    log = log
+
     def __init__(self, on_error: Optional[Callback], on_report: Optional[Callback]) -> None:
         self.on_error = on_error
         self.on_report = on_report
@@ -70,7 +74,7 @@ class Listener:
             if self.on_error and is_error(report):
                 guarded(self.on_error, report, "on_error")
         for line, count in lines.items():
-            log.log(levels[line], "%s%s", line, f" ({count} times)" if count > 1 else "")
+            self.log.log(levels[line], "%s%s", line, f" ({count} times)" if count > 1 else "")
 
 
 def guarded(callback: Callback, report: Report, name: str) -> None:
@@ -90,12 +94,23 @@ def words(report: Report) -> str:
 
 
 def start_thread(client: Any, listener: Listener) -> "Optional[Thread]":
-    """None where no thread can start (a limit, an isolated sub-interpreter): reports then wait, counted, unread."""
+    """None where no thread can start (a limit, an isolated sub-interpreter) or may not: reports then wait, counted,
+    unread."""
+    if _uwsgi_forbids_threads():
+        log.warning("reports are not read: uWSGI runs without enable-threads")
+        return None
     try:
         return Thread(client, listener)
     except RuntimeError as error:
         log.warning("reports are not read: %s", error)
         return None
+
+
+def _uwsgi_forbids_threads() -> bool:
+    """It then forks without telling the interpreter: a thread that waits for the GIL at that moment stops the
+    child for ever."""
+    uwsgi = sys.modules.get("uwsgi")
+    return uwsgi is not None and not {"enable-threads", "threads"} & set(getattr(uwsgi, "opt", ()))
 
 
 class Thread:

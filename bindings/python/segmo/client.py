@@ -1,16 +1,18 @@
-"""The client: six calls, and what becomes of them."""
+"""The client: takes what the six calls make, and tells what becomes of it."""
 import atexit
 import os
 import sys
+import threading
 import time
 import weakref
 from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Set, Union, cast
 
 from . import _core, _options, _reports
+from ._calls import Calls
 from ._convert import encode
 from ._core import call, ffi, lib, text_from
 from .errors import ClosedError, FullError, SegmoError, TimeoutError, UnsupportedError
-from .types import Report, Stats, Values
+from .types import Report, Stats
 
 if TYPE_CHECKING:
     import asyncio
@@ -21,10 +23,11 @@ PATIENCE_S = 30.0  # for a disk that syncs (spool_sync="always") or a spool that
 _opened: "weakref.WeakSet[Client]" = weakref.WeakSet()
 #: A client that has accepted something lives until it is closed, or the process ends and closes it.
 _begun: "Set[Client]" = set()
+_closes_with: Set[str] = set()  # modules that close this process's clients at its end
 _enqueue = _core.enqueue
 
 
-class Client:
+class Client(Calls):
     """Carries messages to Segment and MoEngage. One for a process; any thread may call it; fork needs no care.
 
         client = segmo.Client(segment_write_key="WK123")
@@ -58,118 +61,17 @@ class Client:
         self._address = int(ffi.cast("intptr_t", self._client))
         self._close_timeout_s = _options.seconds_of(config, "close.timeout_ms")
         self._blocks = _options.value_of(config, "spool.when_full") == "block"
+        self._syncs = _options.value_of(config, "spool.sync") == "always"
         self._listener = _reports.Listener(on_error, on_report)
         self._wants_thread = report_thread
         self._thread: Optional[_reports.Thread] = None
         self._loop: "Optional[asyncio.AbstractEventLoop]" = None
+        self._beginning = threading.Lock()
         self._begun = False
         self._closed = False
         _opened.add(self)
 
-    # ---- the six calls ----------------------------------------------------------------------------
-
-    def identify(self, user_id: Any = None, traits: Optional[Values] = None, *, anonymous_id: Any = None,
-                 context: Optional[Values] = None, integrations: Optional[Values] = None, timestamp: Any = None,
-                 message_id: Optional[str] = None, source: Optional[str] = None) -> None:
-        """Records who a user is.
-
-        user_id, anonymous_id  at least one of them; text or an integer
-        traits, context        what docs/reference/conversion.md can convert; see the Segment Spec for names
-        integrations           {"All": False, "MoEngage": True} chooses destinations
-        timestamp              datetime or ISO 8601 text; default: now
-        message_id             default: a new one
-        source                 the source's id, where the client has several
-
-        Returns when the message is on disk. Raises, having queued nothing: InvalidError (`field` is a
-        JSON pointer), TooLargeError, FullError (retryable), ClosedError, NotFoundError (source).
-        """
-        message: Dict[str, Any] = {"type": "identify"}
-        if user_id is not None:
-            message["userId"] = user_id
-        if traits is not None:
-            message["traits"] = traits
-        self._send(message, anonymous_id, context, integrations, timestamp, message_id, source)
-
-    def track(self, user_id: Any = None, event: Optional[str] = None, properties: Optional[Values] = None, *,
-              anonymous_id: Any = None, context: Optional[Values] = None, integrations: Optional[Values] = None,
-              timestamp: Any = None, message_id: Optional[str] = None, source: Optional[str] = None) -> None:
-        """Records what a user did: `event` names it. The other arguments as in identify()."""
-        message: Dict[str, Any] = {"type": "track"}
-        if user_id is not None:
-            message["userId"] = user_id
-        if event is not None:
-            message["event"] = event
-        if properties is not None:
-            message["properties"] = properties
-        self._send(message, anonymous_id, context, integrations, timestamp, message_id, source)
-
-    def page(self, user_id: Any = None, name: Optional[str] = None, properties: Optional[Values] = None, *,
-             category: Optional[str] = None, anonymous_id: Any = None, context: Optional[Values] = None,
-             integrations: Optional[Values] = None, timestamp: Any = None, message_id: Optional[str] = None,
-             source: Optional[str] = None) -> None:
-        """Records a page view. The other arguments as in identify()."""
-        self._view("page", user_id, name, category, properties, anonymous_id, context, integrations, timestamp,
-                   message_id, source)
-
-    def screen(self, user_id: Any = None, name: Optional[str] = None, properties: Optional[Values] = None, *,
-               category: Optional[str] = None, anonymous_id: Any = None, context: Optional[Values] = None,
-               integrations: Optional[Values] = None, timestamp: Any = None, message_id: Optional[str] = None,
-               source: Optional[str] = None) -> None:
-        """Records a screen view. The other arguments as in identify()."""
-        self._view("screen", user_id, name, category, properties, anonymous_id, context, integrations, timestamp,
-                   message_id, source)
-
-    def group(self, user_id: Any = None, group_id: Any = None, traits: Optional[Values] = None, *,
-              anonymous_id: Any = None, context: Optional[Values] = None, integrations: Optional[Values] = None,
-              timestamp: Any = None, message_id: Optional[str] = None, source: Optional[str] = None) -> None:
-        """Records that a user belongs to a group, which `traits` describe. The other arguments as in identify()."""
-        message: Dict[str, Any] = {"type": "group"}
-        if user_id is not None:
-            message["userId"] = user_id
-        if group_id is not None:
-            message["groupId"] = group_id
-        if traits is not None:
-            message["traits"] = traits
-        self._send(message, anonymous_id, context, integrations, timestamp, message_id, source)
-
-    def alias(self, previous_id: Any = None, user_id: Any = None, *, context: Optional[Values] = None,
-              integrations: Optional[Values] = None, timestamp: Any = None, message_id: Optional[str] = None,
-              source: Optional[str] = None) -> None:
-        """Records that `previous_id` and `user_id` are the same user. The other arguments as in identify()."""
-        message: Dict[str, Any] = {"type": "alias"}
-        if previous_id is not None:
-            message["previousId"] = previous_id
-        if user_id is not None:
-            message["userId"] = user_id
-        self._send(message, None, context, integrations, timestamp, message_id, source)
-
-    def _view(self, type_: str, user_id: Any, name: Optional[str], category: Optional[str],
-              properties: Optional[Values], *rest: Any) -> None:
-        message: Dict[str, Any] = {"type": type_}
-        if user_id is not None:
-            message["userId"] = user_id
-        if name is not None:
-            message["name"] = name
-        if category is not None:
-            message["category"] = category
-        if properties is not None:
-            message["properties"] = properties
-        self._send(message, *rest)
-
-    def _send(self, message: Dict[str, Any], anonymous_id: Any, context: Optional[Values],
-              integrations: Optional[Values], timestamp: Any, message_id: Optional[str],
-              source: Optional[str]) -> None:
-        if anonymous_id is not None:
-            message["anonymousId"] = anonymous_id
-        if context is not None:
-            message["context"] = context
-        if integrations is not None:
-            message["integrations"] = integrations
-        if timestamp is not None:
-            message["timestamp"] = timestamp
-        if message_id is not None:
-            message["messageId"] = message_id
-        self.enqueue(message, source)
+    # ---- accepting ----------------------------------------------------------------------------------
 
     def enqueue(self, message: Mapping[str, Any], source: Optional[str] = None) -> None:
         """Accepts one whole message, with the names of the wire (segmo.types.Message). As the six calls."""
@@ -255,8 +157,9 @@ class Client:
         return True
 
     def _stop(self) -> bool:
-        self._closed = True
-        _begun.discard(self)
+        with self._beginning:
+            self._closed = True
+            _begun.discard(self)
         done = True
         try:
             call(lib.segmo_client_close, self._client, 0)
@@ -328,6 +231,8 @@ class Client:
         text = encode(payload) if isinstance(payload, Mapping) else \
             payload.encode() if isinstance(payload, str) else payload
         answer = _loads(text_from(lib.segmo_client_import_streams, self._client, _name(source), text, len(text)))
+        if self._syncs:
+            self._settle(_core.SYNC_WANTED, text, source)
         return answer
 
     # ---- life -------------------------------------------------------------------------------------
@@ -350,14 +255,18 @@ class Client:
 
     def _begin(self) -> None:
         """With the first message, in each process: what needs a thread or knows how the process ends."""
-        self._begun = True
-        _begun.add(self)
-        if self._wants_thread:
-            self._thread = _reports.start_thread(self._client, self._listener)
-        _close_with_multiprocessing()
+        with self._beginning:
+            if self._begun or self._closed:
+                return
+            _begun.add(self)
+            if self._wants_thread:
+                self._thread = _reports.start_thread(self._client, self._listener)
+            _close_with_multiprocessing()
+            self._begun = True
 
     def _forked(self) -> None:
-        """In the child: the thread is the parent's, and so is its loop."""
+        """In the child: the thread is the parent's, and so is its loop, and whoever held the lock."""
+        self._beginning = threading.Lock()
         self._begun = False
         self._thread = None
         self._loop = None
@@ -382,16 +291,18 @@ def _close_all() -> None:
 
 
 def _forget_parents_threads() -> None:
+    _closes_with.clear()
     for client in list(_opened):
         client._forked()
 
 
 def _close_with_multiprocessing() -> None:
     """Children of multiprocessing (and of Celery's billiard) end without atexit; they have a list of their own."""
-    for name in ("multiprocessing.util", "billiard.util"):
+    for name in {"multiprocessing.util", "billiard.util"} - _closes_with:
         util = sys.modules.get(name)
         if util:
             util.Finalize(None, _close_all, exitpriority=0)
+            _closes_with.add(name)
 
 
 atexit.register(_close_all)

@@ -29,7 +29,8 @@ class Report(TypedDict, total=False):
     """What became of messages. `kind` is always there; the others where they make sense.
 
     kind         members
-    "dead"       destination, reason, status, source, messageId: a message went to the dead letters
+    "dead"       destination, reason, status, source, messageId: a message went to the dead letters; with
+                 reports_letters=True also letter: the message itself, the answer, attempts, times
     "paused"     destination, reason, status, remedy: credentials or settings are wrong; messages wait
     "resumed"    destination
     "skipped"    destination, reason, count: left out on purpose
@@ -37,7 +38,7 @@ class Report(TypedDict, total=False):
     "settings"   code ("in_force" or "refused"), field, message
     "spool"      code, count, message: adopted or damaged records, disk full and back
     "delivered"  destination, messageIds: only with reports_delivered=True
-    "attempt"    destination, status, attempt, latency_us, outcome, source, answer, messageIds: only with
+    "attempt"    destination, status, attempt, latency_us, outcome, source, code, answer, messageIds: only with
                  reports_attempts=True
     "log"        code: only with debug=True
     """
@@ -54,6 +55,7 @@ class Report(TypedDict, total=False):
     code: str
     field: str
     message: str
+    letter: Dict[str, Any]
     attempt: int
     latency_us: int
     outcome: str
@@ -80,6 +82,8 @@ class DestinationStats(TypedDict):
     state: str
     """ "open" or "paused" """
     paused_for: Optional[str]
+    last_failure: Optional[Dict[str, Any]]
+    """ {"reason", "status": 0 without an answer, "at": ISO 8601} of the last request that failed """
 
 
 class Stats(TypedDict):

@@ -13,7 +13,9 @@ require_relative "segmo/convert"
 require_relative "segmo/settings"
 require_relative "segmo/report"
 require_relative "segmo/courier"
+require_relative "segmo/context"
 require_relative "segmo/client"
+require_relative "segmo/shared"
 
 # Carries Segment messages to Segment and to MoEngage without losing one.
 #
@@ -22,5 +24,10 @@ require_relative "segmo/client"
 #   client.track(user_id: "user-1", event: "Order Completed", properties: { total: 9.99 })
 #   client.close
 module Segmo
+  autoload :Analytics, File.expand_path("segmo/analytics", __dir__)
+
   Library.check
 end
+
+require_relative "segmo/railtie" if defined?(::Rails::Railtie)
+require_relative "segmo/sidekiq" if defined?(::Sidekiq)

@@ -180,7 +180,7 @@ static int check_body(moengage_judgement *judgement)
                       is_bulk ? "payload can not exceed 100KB" : "payload can not exceed 128KB");
     if (request->body.len == 0)
         return refuse(judgement, 400, "Empty request body", NULL, "the request has no body");
-    if (segmo__json_check(request->body, &error) != SEGMO_OK) {
+    if (segmo__json_check_body(request->body, &error) != SEGMO_OK) {
         refuse(judgement, 400, "Malformed JSON", NULL, segmo_error_message(error));
         segmo_error_free(error);
         return 0;

@@ -424,7 +424,7 @@ static int check_json(segment_judgement *judgement, segmo__slice body)
 {
     segmo_error *error = NULL;
 
-    if (segmo__json_check(body, &error) != SEGMO_OK) {
+    if (segmo__json_check_body(body, &error) != SEGMO_OK) {
         sandbox_refuse_segment(judgement->verdict, 400, "invalid_json", NULL,
                                segmo_error_message(error));
         segmo_error_free(error);

@@ -32,7 +32,10 @@ typedef struct segmo__json_notes {
 } segmo__json_notes;
 int segmo__json_check_noting(segmo__slice text, segmo__json_notes *notes, segmo_error **err);
 
-/* Only the grammar, two levels deeper, and no equal keys at the top: enough to take a body apart
+/* The same for a whole body, which may nest some levels deeper than the messages in it. */
+int segmo__json_check_body(segmo__slice text, segmo_error **err);
+
+/* Only the grammar, as deep as a body, and no equal keys at the top: enough to take a body apart
  * whose parts are checked one by one, so that a bad part does not cost its neighbours. The readers
  * below work on such text too. */
 int segmo__json_check_grammar(segmo__slice text, segmo_error **err);

@@ -408,6 +408,16 @@ int segmo__json_check(segmo__slice text, segmo_error **err)
     return check(&s, text, err);
 }
 
+int segmo__json_check_body(segmo__slice text, segmo_error **err)
+{
+    scan s;
+
+    s.notes = NULL;
+    s.grammar_only = 0;
+    s.highest = s.frames + SEGMO__JSON_DEPTH_MAX + SEGMO__SCAN_ENVELOPE;
+    return check(&s, text, err);
+}
+
 int segmo__json_check_noting(segmo__slice text, segmo__json_notes *notes, segmo_error **err)
 {
     scan s;

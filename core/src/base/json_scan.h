@@ -17,7 +17,7 @@
 #define SEGMO__SCAN_KEYS_INLINE 96
 #define SEGMO__SCAN_KEYS_COMPARED                                                                  \
     32 /* a new key is compared with the others; in bigger objects all are sorted */
-#define SEGMO__SCAN_ENVELOPE 2 /* levels a body may add around a part: an object and an array */
+#define SEGMO__SCAN_ENVELOPE 4 /* levels a body may add around a part: objects and arrays */
 
 typedef struct segmo__scan_key {
     const char *at; /* behind the opening quote */

@@ -423,6 +423,20 @@ void segmo__client_free(segmo_client *client)
 
 /* ---- stats ------------------------------------------------------------------------------- */
 
+static void put_failure(const segmo__tally *tally, segmo__buf *out)
+{
+    const char *reason = atomic_load_explicit(&tally->failure, memory_order_relaxed);
+    char at[SEGMO__ISO_LEN + 1];
+
+    if (!reason) {
+        segmo__buf_add_lit(out, ",\"last_failure\":null");
+        return;
+    }
+    segmo__clock_iso(at, atomic_load_explicit(&tally->failed_at_ms, memory_order_relaxed));
+    segmo__buf_addf(out, ",\"last_failure\":{\"reason\":\"%s\",\"status\":%d,\"at\":\"%s\"}",
+                    reason, atomic_load_explicit(&tally->failure_status, memory_order_relaxed), at);
+}
+
 static void put_destination(segmo_client *client, unsigned d, const segmo__spool_counts *counts,
                             segmo__buf *out)
 {
@@ -455,6 +469,7 @@ static void put_destination(segmo_client *client, unsigned d, const segmo__spool
         segmo__json_put_text(out, paused);
     else
         segmo__buf_add_lit(out, "null");
+    put_failure(tally, out);
 }
 
 void segmo__client_stats(segmo_client *client, segmo__buf *out)

@@ -224,6 +224,9 @@ const segmo__option segmo__options[] = {
     FLAG("reports.delivered", 0, "false",
          "Report every delivered batch, not only what went wrong."),
     FLAG("reports.attempts", 0, "false", "Report every request and its answer."),
+    FLAG("reports.letters", 0, "false",
+         "Report a dead message with its whole letter, the message and the answer, and not only "
+         "its messageId and the reason. Such reports hold personal data."),
     COUNT("reports.max", "10000", 1, 10000000,
           "How many reports wait to be read. More are counted, not kept."),
     FLAG("debug", 0, "false",

@@ -215,7 +215,7 @@ static void flight_arrived(segmo__outlet *outlet, segmo__flight *flight, const s
 
 static void report_attempt(segmo__outlet *outlet, const segmo__source *source,
                            const segmo__flight *flight, const segmo__http_answer *answer,
-                           const char *reason, segmo__slice words)
+                           const char *reason, segmo__slice code, segmo__slice words)
 {
     segmo__buf members;
 
@@ -226,6 +226,8 @@ static void report_attempt(segmo__outlet *outlet, const segmo__source *source,
                     segmo__destination_name(outlet->destination), answer->status,
                     flight->attempts + 1, (long long)answer->latency_us, reason);
     segmo__json_put_text(&members, source->id);
+    segmo__buf_add_lit(&members, ",\"code\":");
+    segmo__json_put_string(&members, code.at, code.len);
     segmo__buf_add_lit(&members, ",\"answer\":");
     segmo__json_put_string(&members, words.at, words.len);
     segmo__buf_add_lit(&members, ",\"messageIds\":[");
@@ -249,16 +251,13 @@ static segmo__verdict judge(const segmo__outlet *outlet, const segmo__http_answe
     return answer->config_error ? SEGMO__VERDICT_PAUSE : SEGMO__VERDICT_RETRY;
 }
 
-static void answer_words(const segmo__http_answer *answer, segmo__buf *words)
+/* What the service calls the error, and what it says about it. */
+static void answer_words(const segmo__http_answer *answer, segmo__buf *code, segmo__buf *words)
 {
-    segmo__buf type;
-
-    segmo__buf_init(&type, 4096);
     if (answer->status == 0)
         segmo__buf_add_str(words, answer->error);
     else if (answer->body.len > 0)
-        segmo__status_error_text(answer->body, &type, words);
-    segmo__buf_free(&type);
+        segmo__status_error_text(answer->body, code, words);
 }
 
 static void act(segmo__outlet *outlet, const segmo__rules *rules, const segmo__source *source,
@@ -294,24 +293,29 @@ void segmo__outlet_answer(segmo__flight *flight, const segmo__rules *rules,
     const segmo__source *source = segmo__settings_source_by_hash(rules->settings, outlet->source);
     const char *reason = "delivered", *remedy;
     segmo__verdict verdict = judge(outlet, answer, &reason, &remedy);
-    segmo__buf words;
+    segmo__buf code, words;
 
     segmo__flight_return(flight);
     outlet->in_flight--;
     outlet->shop->in_flight--;
+    segmo__buf_init(&code, 4096);
     segmo__buf_init(&words, 4096);
-    if (verdict == SEGMO__VERDICT_DELIVERED)
+    if (verdict == SEGMO__VERDICT_DELIVERED) {
         flight_arrived(outlet, flight, rules);
-    else
-        answer_words(answer, &words);
+    } else {
+        segmo__tally_fail(outlet->tally, reason, answer->status, segmo__clock_wall_ms());
+        answer_words(answer, &code, &words);
+    }
     if (rules->limits.report_attempts && source)
-        report_attempt(outlet, source, flight, answer, reason, segmo__buf_slice(&words));
+        report_attempt(outlet, source, flight, answer, reason, segmo__buf_slice(&code),
+                       segmo__buf_slice(&words));
     if (!source && outlet->lanes && flight->epoch == outlet->epoch)
         segmo__outlet_begin_epoch(
             outlet); /* the source is gone from the settings: its messages wait on disk */
     else if (source && outlet->lanes && flight->epoch == outlet->epoch)
         act(outlet, rules, source, flight, answer, verdict, reason, remedy,
             segmo__buf_slice(&words), now_ms);
+    segmo__buf_free(&code);
     segmo__buf_free(&words);
     segmo__flight_give(flight);
 }

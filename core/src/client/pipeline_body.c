@@ -143,18 +143,32 @@ void segmo__dead_letter_put(segmo__buf *out, const segmo__message *message, cons
     segmo__buf_add_char(out, '}');
 }
 
+static int reports_letters(segmo_client *client)
+{
+    segmo__rules *rules = segmo__client_rules(client);
+    int whole = rules->limits.report_letters;
+
+    segmo__rules_release(rules);
+    return whole;
+}
+
 static void report_dead(segmo_client *client, const segmo__message *message, const char *source,
-                        segmo__destination destination, const char *reason, int status)
+                        segmo__destination destination, const char *reason, int status,
+                        segmo__slice letter)
 {
     segmo__slice id = segmo__message_part(message, SEGMO__PART_MESSAGE_ID);
     segmo__buf members;
 
-    segmo__buf_init(&members, 4096);
+    segmo__buf_init(&members, 4096 + letter.len);
     segmo__buf_addf(&members, "\"destination\":\"%s\",\"reason\":\"%s\",\"status\":%d,\"source\":",
                     segmo__destination_name(destination), reason, status);
     segmo__json_put_text(&members, source);
     segmo__buf_add_lit(&members, ",\"messageId\":");
     segmo__buf_add_slice(&members, id);
+    if (reports_letters(client)) {
+        segmo__buf_add_lit(&members, ",\"letter\":");
+        segmo__buf_add_slice(&members, letter);
+    }
     segmo__reports_add(client->reports, SEGMO_REPORT_DEAD, segmo__buf_slice(&members));
     segmo__buf_free(&members);
 }
@@ -173,7 +187,7 @@ int segmo__pipeline_bury(segmo_client *client, const segmo__message *message, co
     stands = !line.failed &&
              segmo__dead_letters_add(client->letters, segmo__buf_slice(&line), &error) == SEGMO_OK;
     if (stands)
-        report_dead(client, message, source, destination, reason, status);
+        report_dead(client, message, source, destination, reason, status, segmo__buf_slice(&line));
     else
         segmo__client_report(client, SEGMO_REPORT_SPOOL, "\"code\":\"dead_letter_not_written\"");
     segmo_error_free(error);

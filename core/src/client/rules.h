@@ -19,6 +19,7 @@ typedef struct segmo__limits_in_force {
     int sync_always;
     int report_delivered;
     int report_attempts;
+    int report_letters;
     int debug;
     int gzip;
     uint32_t gzip_level;

@@ -30,11 +30,23 @@ typedef struct segmo__tally {
     atomic_uint_least64_t warnings;
     segmo__reasons skipped_for;
     segmo__reasons dead_for;
+    const char *_Atomic failure; /* why the last request that failed did; static words, or NULL */
+    atomic_int failure_status;
+    atomic_int_least64_t failed_at_ms; /* wall clock */
 } segmo__tally;
 
 static inline void segmo__count(atomic_uint_least64_t *counter, uint64_t by)
 {
     atomic_fetch_add_explicit(counter, by, memory_order_relaxed);
+}
+
+/* Of the three each is whole; together they may be of two failures that came at once. */
+static inline void segmo__tally_fail(segmo__tally *tally, const char *reason, int status,
+                                     int64_t wall_ms)
+{
+    atomic_store_explicit(&tally->failure_status, status, memory_order_relaxed);
+    atomic_store_explicit(&tally->failed_at_ms, wall_ms, memory_order_relaxed);
+    atomic_store_explicit(&tally->failure, reason, memory_order_relaxed);
 }
 
 static inline uint64_t segmo__counted(const atomic_uint_least64_t *counter)

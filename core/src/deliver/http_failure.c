@@ -73,6 +73,7 @@ void segmo__http_failure_tell(segmo__http_answer *answer, CURL *easy, CURLcode c
         answer->error = "plain http:// reached an address of another machine; use https://";
     } else if (names_the_proxy(words)) {
         answer->cause = SEGMO__HTTP_PROXY;
+        answer->config_error = 1;
         answer->error = "the proxy's address cannot be used; correct it";
     } else if (code == CURLE_OK) {
         answer->error = "the answer broke off within its headers";

@@ -36,4 +36,4 @@ end
 
 library = chosen_library
 library ? take(library) : compile
-create_makefile("segmo/#{RbConfig::CONFIG["ruby_version"]}/plain_native")
+create_makefile("segmo/#{RbConfig::CONFIG["ruby_version"]}/plain_json")

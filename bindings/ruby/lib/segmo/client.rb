@@ -6,7 +6,7 @@ module Segmo
   # A call that returns has its message in the operating system's file: it survives the end of the process, however that
   # ends. A call that raises has queued nothing.
   class Client
-    # Owns the native client, and remembers in which process it lives.
+    # Owns the native client, and remembers whose it is.
     class Handle
       attr_reader :pointer
       attr_accessor :pid
@@ -25,9 +25,9 @@ module Segmo
     end
     private_constant :Handle
 
-    # Clients to flush at the end of the process; one that nobody refers to any more is not kept for it.
-    OPEN = ObjectSpace::WeakMap.new
-    private_constant :OPEN
+    # A client that has accepted something lives until it is closed, also where nothing refers to it any more.
+    BEGUN = {}.compare_by_identity
+    private_constant :BEGUN
 
     class << self
       # With a block: yields the client, closes it and answers the block's value.
@@ -44,20 +44,20 @@ module Segmo
 
       # @api private
       def flush_at_exit(client)
-        OPEN[client] = true
+        BEGUN[client] = true
         return if @hooked
 
         @hooked = true
         at_exit do
-          Client.instance_variable_set(:@hooked, false) # a client opened by a later handler gets its own flush
-          OPEN.keys.each(&:leave)
+          @hooked = false # a client that begins in a later handler gets its own flush
+          BEGUN.keys.each(&:leave)
         end
       end
     end
 
     # @param options [Hash] options by their names; docs/reference/options.md lists them
     # @param config [String, false, nil] a YAML or JSON file of options; nil: SEGMO_CONFIG, else config/segmo.yml
-    # @param on_error [#call, nil] gets a {Report} when a message is dead or a destination paused
+    # @param on_error [#call, nil] gets each {Report} of what went wrong ({Report#error?})
     # @param on_report [#call, nil] gets every {Report}
     # @param logger [Logger, nil] told when a callback raises
     # @param named [Hash] options with underscores: segment_write_key: "WK123"
@@ -67,7 +67,6 @@ module Segmo
       @handle = open_native(options.merge(named), config)
       @courier = Courier.new(self, on_error, on_report, logger) if on_error || on_report
       ObjectSpace.define_finalizer(self, @handle.method(:release))
-      Client.flush_at_exit(self)
     end
 
     # Records what a user did.
@@ -88,7 +87,7 @@ module Segmo
       message = { type: "track", event: event }
       message[:properties] = properties if properties
       complete(message, user_id, anonymous_id, context, integrations, timestamp, message_id)
-      enqueue(message, source: source)
+      take(message, source)
     end
 
     # Records who a user is. Arguments as {#track}, with traits.
@@ -99,7 +98,7 @@ module Segmo
       message = { type: "identify" }
       message[:traits] = traits if traits
       complete(message, user_id, anonymous_id, context, integrations, timestamp, message_id)
-      enqueue(message, source: source)
+      take(message, source)
     end
 
     # Records that a user belongs to a group. Arguments as {#identify}.
@@ -110,7 +109,7 @@ module Segmo
       message = { type: "group", groupId: group_id }
       message[:traits] = traits if traits
       complete(message, user_id, anonymous_id, context, integrations, timestamp, message_id)
-      enqueue(message, source: source)
+      take(message, source)
     end
 
     # Records a page view. Arguments as {#track}.
@@ -121,7 +120,7 @@ module Segmo
              integrations: nil, timestamp: nil, message_id: nil, source: nil)
       message = view("page", name, category, properties)
       complete(message, user_id, anonymous_id, context, integrations, timestamp, message_id)
-      enqueue(message, source: source)
+      take(message, source)
     end
 
     # Records a screen view. Arguments as {#page}.
@@ -130,7 +129,7 @@ module Segmo
                integrations: nil, timestamp: nil, message_id: nil, source: nil)
       message = view("screen", name, category, properties)
       complete(message, user_id, anonymous_id, context, integrations, timestamp, message_id)
-      enqueue(message, source: source)
+      take(message, source)
     end
 
     # Records that two ids are the same user. Other arguments as {#track}.
@@ -140,7 +139,7 @@ module Segmo
     def alias(previous_id:, user_id:, context: nil, integrations: nil, timestamp: nil, message_id: nil, source: nil)
       message = { type: "alias", previousId: previous_id }
       complete(message, user_id, nil, context, integrations, timestamp, message_id)
-      enqueue(message, source: source)
+      take(message, source)
     end
 
     # Accepts a message that is already in Segment's form, with its names: "type", "userId" ...
@@ -148,18 +147,18 @@ module Segmo
     # @param source [String, nil]
     # @return [true]
     def enqueue(message, source: nil)
-      enter
-      accept(Convert.json(message), source)
+      take(message, source)
     end
 
-    # Sends what waits and returns when every message accepted before has its outcome.
-    # @param timeout [Numeric, nil] seconds; nil: as long as it takes
-    # @return [true]
-    # @raise [Error::Timeout] something is still pending; it stays in the spool
+    # Sends what waits and returns when every message accepted before has its outcome, and callbacks have heard of it.
+    # @param timeout [Numeric, nil] seconds; nil: close.timeout_ms
+    # @return [Boolean] false: time is over and something is pending; it stays in the spool and goes on being sent
+    # @raise [Error::Closed]
     def flush(timeout: nil)
       enter
-      Call.in_slices(timeout, :segmo_client_flush, @handle.pointer)
-      true
+      settle(timeout || @close_timeout)
+    ensure
+      @courier&.drain
     end
 
     # Flushes, hands over the last reports and stops. What is still pending stays on disk, and the next client on the
@@ -170,7 +169,8 @@ module Segmo
       return true if @closed
 
       @closed = true
-      done = settled_within?(timeout || @close_timeout)
+      BEGUN.delete(self)
+      done = flush_and_report(timeout || @close_timeout)
       Call.checked(:segmo_client_close, @handle.pointer, 0)
       done
     rescue Error::Timeout
@@ -220,9 +220,7 @@ module Segmo
     def poll(timeout: 0)
       deadline = Call.now + timeout
       loop do
-        left_ms = ((deadline - Call.now) * 1000).ceil.clamp(0, Call::SLICE_MS)
-        Call.checked(:segmo_client_poll, @handle.pointer, Call.slots.out, left_ms)
-        native = Call.slots.out.read_pointer
+        native = Call.pointer { |out| Call.checked(:segmo_client_poll, @handle.pointer, out, Call.slice_ms(deadline)) }
         return Report.take(native) unless native.null?
         return nil if Call.now >= deadline
       end
@@ -231,7 +229,7 @@ module Segmo
     # @api private
     # At the end of the process: a bounded flush. A client that this process never used is left alone.
     def leave
-      settled_within?(@close_timeout) if !@closed && @handle.pid == Process.pid
+      flush_and_report(@close_timeout) if @process == Process.pid
     rescue Error
       nil # what is pending stays in the spool
     end
@@ -256,17 +254,17 @@ module Segmo
         @waits_for_room = Settings.get(config, "spool.when_full") == "block"
         @close_timeout = Settings.get(config, "close.timeout_ms").to_i / 1000.0
         @closed = false
-        Call.checked(:segmo_client_open, Call.slots.out, config)
-        Handle.new(Call.slots.out.read_pointer)
+        Handle.new(Call.pointer { |out| Call.checked(:segmo_client_open, out, config) })
       end
     end
 
-    # The first use in a forked child: the client is this process's now, and so is a courier.
+    # The first use in this process: after a fork the client is the child's own, and so is a courier.
     def enter
-      return if @handle.pid == Process.pid
+      return if @process == Process.pid
 
-      @handle.pid = Process.pid
+      @process = @handle.pid = Process.pid
       @courier&.start
+      Client.flush_at_exit(self) unless @closed
     end
 
     def view(type, name, category, properties)
@@ -286,32 +284,45 @@ module Segmo
       message[:messageId] = message_id if message_id
     end
 
+    def take(message, source)
+      enter
+      message = Context.complete(message)
+      desk = Call::Desk.take
+      accept(Convert.json(message, desk.json), source, desk.error)
+    ensure
+      desk&.give_back
+    end
+
     # Called directly, not through Call: this is the call that every message makes.
-    def accept(json, source)
-      slots = Call.slots
-      status = Native.segmo_client_enqueue(@handle.pointer, source, json, json.bytesize, slots.error)
+    def accept(json, source, error)
+      status = Native.segmo_client_enqueue(@handle.pointer, source, json, json.bytesize, error)
       return true if status.zero?
       return sync if status == SYNC_WANTED
 
-      failure = slots.take_error(status)
+      failure = Call.failure(status, error)
       raise failure unless status == FULL && @waits_for_room
+      raise failure unless Call.in_slices(Call.now + Call::PATIENCE_S, :segmo_client_wait_room, @handle.pointer)
 
-      Call.in_slices(nil, :segmo_client_wait_room, @handle.pointer)
-      accept(json, source)
+      accept(json, source, error)
     end
 
     def sync
-      Call.in_slices(nil, :segmo_client_sync, @handle.pointer)
-      true
+      return true if Call.in_slices(Call.now + Call::PATIENCE_S, :segmo_client_sync, @handle.pointer)
+
+      raise Error::Timeout.new("the message is accepted, and the disk did not confirm it within #{Call::PATIENCE_S} s; " \
+                               "do not send it again")
     end
 
-    def settled_within?(seconds)
+    def settle(seconds)
+      Call.in_slices(Call.now + seconds, :segmo_client_flush, @handle.pointer)
+    end
+
+    def flush_and_report(seconds)
       deadline = Call.now + seconds
-      flush(timeout: seconds)
-    rescue Error::Timeout
-      false
+      enter
+      settle(seconds)
     ensure
-      @courier&.stop([deadline - Call.now, Call::SLICE_MS / 1000.0].max)
+      @courier&.stop([deadline - Call.now, Call::SLICE_S].max)
     end
   end
 end

@@ -24,9 +24,6 @@ module Segmo
     # Rules whose result may stand as a key.
     KEY_RULES = %i[itself float decimal rational text symbol moment date_time date words].freeze
 
-    # Oj, when the host has loaded it, writes the same faster; `compat` is the mode whose floats are exact.
-    OJ_OPTIONS = { mode: :compat, float_precision: 0, escape_mode: :json }.freeze
-
     # What a double holds; readers of JSON take a larger number for infinity.
     LARGEST_EXPONENT = 308
 
@@ -38,18 +35,15 @@ module Segmo
       alias_method :to_s, :text
     end
 
-    private_constant :RULES, :KEY_RULES, :OJ_OPTIONS, :LARGEST_EXPONENT, :Digits
+    private_constant :RULES, :KEY_RULES, :LARGEST_EXPONENT, :Digits
 
     class << self
       # @param message [Hash]
-      # @return [String] JSON
+      # @param out [String] is overwritten
+      # @return [String] `out`, with the message as JSON
       # @raise [Error::Invalid] for a value that the table does not name, with its place
-      def json(message)
-        if Plain.plain?(message)
-          defined?(::Oj) ? ::Oj.dump(message, OJ_OPTIONS) : ::JSON.generate(message)
-        else
-          ::JSON.generate(value(message, []))
-        end
+      def json(message, out = String.new(encoding: Encoding::UTF_8))
+        Plain.write(message, out) || out.replace(::JSON.generate(value(message, [])))
       end
 
       # @return [String] a moment as messages carry it: ISO 8601, its own offset, six digits of fraction or none
@@ -98,8 +92,8 @@ module Segmo
       end
 
       def text(value, path)
-        utf8 = String.new(value)
-        utf8.encoding == Encoding::BINARY ? utf8.force_encoding(Encoding::UTF_8) : utf8 = utf8.encode(Encoding::UTF_8)
+        bytes = String.new(value)
+        utf8 = bytes.encoding == Encoding::BINARY ? bytes.force_encoding(Encoding::UTF_8) : bytes.encode(Encoding::UTF_8)
         utf8.valid_encoding? ? utf8 : refuse(path, "is not valid #{value.encoding}, or is binary data; encode it as text")
       rescue EncodingError
         refuse(path, "cannot be brought from #{value.encoding} to UTF-8; send it as UTF-8")

@@ -4,7 +4,8 @@ module Segmo
   # Brings reports to the host's callbacks, on a Ruby thread of its own. The library itself never calls into Ruby.
   # @api private
   class Courier
-    WAIT_S = 0.2
+    WAIT_S = 0.1
+    HANG_S = 5 # a callback that takes longer is not waited for
 
     # @return [Integer] how many callbacks raised
     attr_reader :failures
@@ -15,14 +16,30 @@ module Segmo
       @on_report = on_report
       @logger = logger
       @failures = 0
+      @lock = Mutex.new
+      @emptied = ConditionVariable.new
       start
     end
 
     # Also in a forked child, where threads are not.
     def start
+      return if @thread&.alive?
+
       @stopping = false
+      @empty_count = 0
       @thread = Thread.new { run }
       @thread.name = "segmo-reports"
+    end
+
+    # Waits until the reports there are by now have been handed over.
+    def drain
+      return if @thread == Thread.current
+
+      deadline = Call.now + HANG_S
+      @lock.synchronize do
+        seen = @empty_count
+        @emptied.wait(@lock, WAIT_S) while @empty_count == seen && @thread.alive? && Call.now < deadline
+      end
     end
 
     # Hands over what still waits, then ends. A callback that hangs is not waited for longer than `seconds`.
@@ -37,7 +54,15 @@ module Segmo
       loop do
         stopping = @stopping
         report = @client.poll(timeout: stopping ? 0 : WAIT_S)
-        report ? hand_over(report) : (break if stopping)
+        report ? hand_over(report) : empty
+        break if stopping && !report
+      end
+    end
+
+    def empty
+      @lock.synchronize do
+        @empty_count += 1
+        @emptied.broadcast
       end
     end
 

@@ -18,10 +18,10 @@ module Segmo
     # @api private
     # @param native [FFI::Pointer] a segmo_report; it is freed
     def self.take(native)
-      slots = Call.slots
-      text = Native.segmo_report_json(native, slots.length)
+      length = FFI::MemoryPointer.new(:size_t)
+      text = Native.segmo_report_json(native, length)
       new(KINDS.fetch(Native.segmo_report_kind(native), :unknown),
-          ::JSON.parse(slots.read_text(text)))
+          ::JSON.parse(Call.text_at(text, length)))
     ensure
       Native.segmo_report_free(native)
     end
@@ -38,9 +38,10 @@ module Segmo
       @to_h[name.to_s]
     end
 
-    # @return [Boolean] whether it is for on_error: a message is dead, or a destination stands still
+    # @return [Boolean] whether it is for on_error: a message is dead, a destination stands still, changed settings were
+    #   refused, or the spool is in trouble
     def error?
-      kind == :dead || kind == :paused
+      %i[dead paused spool].include?(kind) || self["code"] == "refused"
     end
   end
 end

@@ -18,8 +18,7 @@ module Segmo
     # @param file [String, false, nil] a YAML or JSON file; nil: SEGMO_CONFIG, else config/segmo.yml if there is one
     # @yieldparam config [FFI::Pointer] valid inside the block
     def with_config(given, file)
-      Call.checked(:segmo_config_new, Call.slots.out)
-      config = Call.slots.out.read_pointer
+      config = Call.pointer { |out| Call.checked(:segmo_config_new, out) }
       Call.checked(:segmo_config_load_env, config)
       load_file(config, file_to_read(file))
       named(given).each { |name, value| set(config, name, value) }
@@ -30,8 +29,7 @@ module Segmo
 
     # @return [String, nil] the effective value of an option
     def get(config, name)
-      Call.checked(:segmo_config_get, config, name, Call.slots.out)
-      native = Call.slots.out.read_pointer
+      native = Call.pointer { |out| Call.checked(:segmo_config_get, config, name, out) }
       native.null? ? nil : native.read_string
     ensure
       Native.segmo_free(native)
@@ -65,8 +63,12 @@ module Segmo
     # ERB inside, and sections for environments, as Rails' own files have them.
     def read_yaml(path)
       said = YAML.safe_load(ERB.new(File.read(path)).result, aliases: true, filename: path) || {}
+      raise Error::Option.new("the settings file #{path} holds no options by name", field: "config") unless said.is_a?(Hash)
+
       section = ENV["RAILS_ENV"] || ENV["RACK_ENV"] || "development"
-      said.key?(section) ? (said["shared"] || {}).merge(said[section] || {}) : said
+      return said unless said.key?(section) || said.key?("shared")
+
+      named(said["shared"].to_h).merge(named(said[section].to_h))
     rescue SystemCallError => e
       raise Error::IO.new("the settings file #{path} cannot be read: #{e.message}", field: "config")
     rescue Psych::Exception => e
@@ -91,6 +93,11 @@ module Segmo
 
     def table
       @table ||= ::JSON.parse(Call.text(:segmo_options_json))
+    end
+
+    # @return [Boolean] whether an option has that name, dotted or with underscores
+    def known?(name)
+      dotted.key?(name.to_s) || defaults.key?(name.to_s)
     end
 
     def dotted

@@ -1,12 +1,11 @@
-/* segmo._enqueue: the one hot call, which keeps the GIL.
+/* segmo._hot: the two steps of a call, in C against the limited API.
  *
  * cffi gives up the GIL around every C call. While another Python thread computes, getting it back
- * takes a whole switch interval: 5 ms for a call that needs 1 us and never waits. Every other
- * function goes through cffi.
+ * takes a whole switch interval: 5 ms for a call that needs 1 us and never waits. So this one keeps
+ * it; every other function goes through cffi.
  */
-#define PY_SSIZE_T_CLEAN
-#define Py_LIMITED_API 0x03090000
-#include <Python.h>
+#include "encode.h"
+
 #include <segmo.h>
 
 /* enqueue(client, source, message) -> 0, 1 (SEGMO_SYNC_WANTED) or the address of a segmo_error.
@@ -29,6 +28,7 @@ static PyObject *enqueue(PyObject *module, PyObject *arguments)
 
 static PyMethodDef methods[] = {
     {"enqueue", enqueue, METH_VARARGS, "enqueue(client, source, message) -> status or error"},
+    {"encode", segmo_python_encode, METH_VARARGS, "encode(value, convert) -> JSON as bytes"},
     {NULL, NULL, 0, NULL},
 };
 
@@ -36,12 +36,12 @@ static PyModuleDef_Slot slots[] = {{0, NULL}};
 
 static PyModuleDef definition = {
     .m_base = PyModuleDef_HEAD_INIT,
-    .m_name = "segmo._enqueue",
+    .m_name = "segmo._hot",
     .m_methods = methods,
     .m_slots = slots,
 };
 
-PyMODINIT_FUNC PyInit__enqueue(void)
+PyMODINIT_FUNC PyInit__hot(void)
 {
     return PyModuleDef_Init(&definition);
 }
