@@ -23,17 +23,6 @@ static int may_export(struct gateway *gateway, const http_head *head)
     return may;
 }
 
-/* {"batch": [...]} of what the payload stands for. */
-static void put_batch(segmo__buf *out, segmo__slice converted)
-{
-    segmo__slice messages;
-
-    segmo__buf_add_lit(out, "{\"batch\":");
-    if (segmo__json_member(converted, "messages", &messages))
-        segmo__buf_add_slice(out, messages);
-    segmo__buf_add_char(out, '}');
-}
-
 static size_t count_of(segmo__slice list)
 {
     segmo__json_walk walk;
@@ -76,20 +65,15 @@ static void put_outcome(segmo__buf *out, segmo__slice skipped, segmo__slice reje
 static void take(struct gateway *gateway, const http_request *request, gateway_source *source,
                  segmo__slice converted, http_answer *answer)
 {
-    intake in = {.gateway = gateway, .request = request, .source = source, .is_export = 1};
+    intake in = {.gateway = gateway, .request = request, .source = source};
     segmo__slice messages = {"[]", 2}, skipped = {"{}", 2}, rejected = {"[]", 2};
-    gateway_verdict verdict = {.status = 200};
-    segmo__buf batch;
+    gateway_verdict verdict;
 
     segmo__json_member(converted, "messages", &messages);
     segmo__json_member(converted, "skipped", &skipped);
     segmo__json_member(converted, "rejected", &rejected);
     note_rejected(source, rejected);
-    segmo__buf_init(&batch, converted.len + 64);
-    put_batch(&batch, converted);
-    if (!segmo__json_is_empty(messages))
-        verdict = intake_messages(&in, segmo__buf_slice(&batch));
-    segmo__buf_free(&batch);
+    verdict = intake_messages(&in, messages);
     answer->after_sync = in.wants_sync && verdict.status == 200;
     /* Full or failing: MoEngage posts the whole again, and what is here counts as a duplicate. */
     if (verdict.status == 200)

@@ -83,12 +83,11 @@ typedef struct intake {
     int from_browser;       /* one-letter routes */
     segmo__slice key;       /* named by the request outside its body; length 0: not */
     gateway_source *source; /* already known, or NULL */
-    int is_export;          /* a campaign export, which may have any number of messages */
     int wants_sync;         /* out: the answer has to wait for the disk itself */
 } intake;
 gateway_verdict intake_body(intake *in, segmo__slice body);
-/* Checked JSON for a source that is known. */
-gateway_verdict intake_messages(intake *in, segmo__slice body);
+/* A checked JSON array of messages for a source that is known. */
+gateway_verdict intake_messages(intake *in, segmo__slice messages);
 /* Undoes the Content-Encoding; 0 and why not. */
 int intake_decode(struct gateway *gateway, const http_request *request, segmo__slice *body,
                   gateway_verdict *refusal);

@@ -5,7 +5,7 @@
  * bad message never costs its neighbours. */
 #include "base/id.h"
 #include "base/json.h"
-#include "base/mem.h"
+#include "base/json_cursor.h"
 #include "gateway.h"
 #include "stamp.h"
 #include "support/inflate.h"
@@ -26,16 +26,25 @@ struct placed {
     duplicates_mark *mark;
 };
 
-/* A chunk in the making. */
+/* What stands at the top of a body; length 0: absent. */
+struct envelope {
+    segmo__slice write_key, sent_at, context, integrations;
+    segmo__slice messages[MESSAGES_MAX];
+    size_t count; /* of all messages, those beyond the limit too */
+    int has_batch;
+};
+
+/* What a request comes to. */
 struct tray {
     intake *in;
     struct stamp stamp;
-    segmo__slice context, integrations;
+    const struct envelope *envelope;
     struct placed placed[MESSAGES_MAX];
     size_t count;
     uint64_t accepted, discarded;
     int is_full, has_failed;
-    char words[256]; /* of the first message that was refused */
+    int is_unreadable; /* the last one that was refused is not the JSON that is accepted */
+    char words[256];   /* of the first message that was refused */
 };
 
 /* ---- verdicts ---- */
@@ -179,6 +188,7 @@ static void refuse_placed(struct tray *tray, struct placed *placed, int status, 
         tray->has_failed = 1;
         return;
     }
+    tray->is_unreadable = status == SEGMO_ERR_JSON;
     reason = reason_of(status, field, words);
     counts_discard(in->source->counts, reason, 1);
     log_discard(in, reason, field, words);
@@ -195,14 +205,14 @@ static void begin_chunk(struct tray *tray)
     segmo__buf_clear(out);
     tray->count = 0;
     segmo__buf_add_char(out, '{');
-    if (tray->context.len > 0) {
+    if (tray->envelope->context.len > 0) {
         segmo__buf_add_lit(out, "\"context\":");
-        stamp_context(out, tray->context, &tray->stamp);
+        stamp_context(out, tray->envelope->context, &tray->stamp);
         segmo__buf_add_char(out, ',');
     }
-    if (tray->integrations.len > 0) {
+    if (tray->envelope->integrations.len > 0) {
         segmo__buf_add_lit(out, "\"integrations\":");
-        segmo__buf_add_slice(out, tray->integrations);
+        segmo__buf_add_slice(out, tray->envelope->integrations);
         segmo__buf_add_char(out, ',');
     }
     segmo__buf_add_lit(out, "\"batch\":[");
@@ -354,34 +364,72 @@ static gateway_verdict conclude(struct tray *tray)
     return done();
 }
 
-static gateway_verdict take_batch(intake *in, segmo__slice body, struct tray *tray)
+/* A message by itself: no other has to be taken apart for it. */
+static void take_message(struct tray *tray, segmo__slice message)
 {
-    segmo__slice messages, key, message;
+    struct gateway *gateway = tray->in->gateway;
+    segmo__buf *out = &gateway->written;
+    struct placed *placed = &tray->placed[0];
+    segmo__slice id = {"", 0};
     segmo_error *error = NULL;
-    segmo__json_walk walk;
-    uint64_t count = 0;
+    int is_new = 1, status;
+
+    segmo__buf_clear(out);
+    *placed = (struct placed){.at = 0};
+    if (segmo__json_kind_of(message) == SEGMO__JSON_OBJECT) {
+        put_message(out, message, &tray->stamp, &id);
+        placed->mark = note(tray, id, &is_new);
+    } else {
+        segmo__buf_add_slice(out, message);
+    }
+    if (!is_new) {
+        tray->in->source->counts->duplicates++;
+        return;
+    }
+    status = out->failed ? SEGMO_ERR_MEMORY
+                         : segmo_client_enqueue(gateway->client, tray->in->source->id, out->data,
+                                                out->len, &error);
+    tray->in->wants_sync |= status == SEGMO_SYNC_WANTED;
+    if (status >= SEGMO_OK) {
+        tray->accepted++;
+        if (placed->mark)
+            duplicates_confirm(placed->mark);
+    } else {
+        refuse_placed(tray, placed, status, segmo_error_field(error),
+                      error ? segmo_error_message(error) : "");
+    }
+    segmo_error_free(error);
+}
+
+static int take_together(struct tray *tray, segmo_error **err)
+{
     int status = SEGMO_OK;
 
-    if (!segmo__json_member(body, "batch", &messages) ||
-        segmo__json_kind_of(messages) != SEGMO__JSON_ARRAY)
-        return verdict(400, "invalid_json", "batch must be an array of messages");
-    segmo__json_walk_begin(&walk, messages);
-    while (segmo__json_next(&walk, &key, &message))
-        count++;
-    in->source->counts->received += count;
-    if (count == 0)
-        return discard(in, in->source->counts, "empty_batch", 1, 400, "the batch has no message");
-    if (count > MESSAGES_MAX && !in->is_export)
-        return discard(in, in->source->counts, "too_many_messages", count, 400,
-                       "a batch may have 2,500 messages");
-    segmo__json_member(body, "context", &tray->context);
-    segmo__json_member(body, "integrations", &tray->integrations);
     begin_chunk(tray);
-    segmo__json_walk_begin(&walk, messages);
-    while (status == SEGMO_OK && segmo__json_next(&walk, &key, &message))
-        status = add_message(tray, message, &error);
-    if (status == SEGMO_OK)
-        status = end_chunk(tray, &error);
+    for (size_t i = 0; status == SEGMO_OK && i < tray->envelope->count; i++)
+        status = add_message(tray, tray->envelope->messages[i], err);
+    return status == SEGMO_OK ? end_chunk(tray, err) : status;
+}
+
+static gateway_verdict take_batch(intake *in, struct tray *tray)
+{
+    const struct envelope *envelope = tray->envelope;
+    segmo_error *error = NULL;
+    int status = SEGMO_OK;
+
+    if (!envelope->has_batch)
+        return verdict(400, "invalid_json", "batch must be an array of messages");
+    in->source->counts->received += envelope->count;
+    if (envelope->count == 0)
+        return discard(in, in->source->counts, "empty_batch", 1, 400, "the batch has no message");
+    if (envelope->count > MESSAGES_MAX)
+        return discard(in, in->source->counts, "too_many_messages", envelope->count, 400,
+                       "a batch may have 2,500 messages");
+    if (envelope->context.len > 0 || envelope->integrations.len > 0)
+        status = take_together(tray, &error);
+    else
+        for (size_t i = 0; i < envelope->count; i++)
+            take_message(tray, envelope->messages[i]);
     if (status != SEGMO_OK) {
         in->source->counts->accepted += tray->accepted;
         return verdict_of_error(status, error);
@@ -391,36 +439,10 @@ static gateway_verdict take_batch(intake *in, segmo__slice body, struct tray *tr
 
 static gateway_verdict take_single(intake *in, segmo__slice body, struct tray *tray)
 {
-    segmo__buf *out = &in->gateway->written;
-    segmo_error *error = NULL;
-    int is_new, status;
-    segmo__slice id;
-
     in->source->counts->received++;
-    segmo__buf_clear(out);
-    put_message(out, body, &tray->stamp, &id);
-    tray->placed[0] = (struct placed){.len = out->len, .mark = note(tray, id, &is_new)};
-    tray->count = 1;
-    if (!is_new) {
-        in->source->counts->duplicates++;
-        return done();
-    }
-    status = out->failed ? SEGMO_ERR_MEMORY
-                         : segmo_client_enqueue(in->gateway->client, in->source->id, out->data,
-                                                out->len, &error);
-    in->wants_sync |= status == SEGMO_SYNC_WANTED;
-    if (status == SEGMO_ERR_JSON || status == SEGMO_ERR_TOO_LARGE) {
-        settle_chunk(tray, 0);
-        counts_discard(in->source->counts, reason_of(status, "", ""), 1);
-        return verdict_of_error(status, error);
-    }
-    if (status < SEGMO_OK) {
-        tray->placed[0].len = 0;
-        refuse_placed(tray, &tray->placed[0], status, segmo_error_field(error),
-                      error ? segmo_error_message(error) : "");
-    }
-    settle_chunk(tray, 1);
-    segmo_error_free(error);
+    take_message(tray, body);
+    if (tray->is_unreadable)
+        return verdict(400, "invalid_json", "%s", tray->words);
     return conclude(tray);
 }
 
@@ -451,44 +473,84 @@ int intake_decode(struct gateway *gateway, const http_request *request, segmo__s
     return 0;
 }
 
-/* Named outside the body, or by its writeKey. */
-static gateway_source *find_source(intake *in, segmo__slice body)
+static void split_batch(struct envelope *out, segmo__json_cursor *cursor)
 {
     segmo__slice key;
 
-    if (in->key.len > 0)
-        return callers_find(in->gateway, in->key);
-    if (!segmo__json_member(body, "writeKey", &key) ||
-        segmo__json_kind_of(key) != SEGMO__JSON_STRING)
-        return NULL;
-    return callers_find(in->gateway, segmo__json_text(key, &in->gateway->scratch));
+    out->has_batch = 1;
+    segmo__json_enter(cursor);
+    while (segmo__json_advance(cursor, 0, &key)) {
+        segmo__slice message = segmo__json_take(cursor);
+
+        if (out->count < MESSAGES_MAX)
+            out->messages[out->count] = message;
+        out->count++;
+    }
 }
 
-static void begin_tray(struct tray *tray, intake *in, segmo__slice body, char peer[HTTP_PEER_LEN])
+/* One pass over a checked body. */
+static void open_envelope(struct envelope *out, segmo__slice body)
 {
-    segmo__slice sent_at = {"", 0};
+    segmo__json_cursor cursor = {body.at, body.at + body.len};
+    const segmo__slice none = {"", 0};
+    segmo__slice key;
 
+    out->write_key = out->sent_at = out->context = out->integrations = none;
+    out->count = 0;
+    out->has_batch = 0;
+    segmo__json_enter(&cursor);
+    while (segmo__json_advance(&cursor, 1, &key)) {
+        if (segmo__json_key_is(key, "batch") && *cursor.at == '[')
+            split_batch(out, &cursor);
+        else if (segmo__json_key_is(key, "writeKey"))
+            out->write_key = segmo__json_take(&cursor);
+        else if (segmo__json_key_is(key, "sentAt"))
+            out->sent_at = segmo__json_take(&cursor);
+        else if (segmo__json_key_is(key, "context"))
+            out->context = segmo__json_take(&cursor);
+        else if (segmo__json_key_is(key, "integrations"))
+            out->integrations = segmo__json_take(&cursor);
+        else
+            segmo__json_take(&cursor);
+    }
+}
+
+/* Named outside the body, or by its writeKey. */
+static gateway_source *find_source(intake *in, const struct envelope *envelope)
+{
+    if (in->key.len > 0)
+        return callers_find(in->gateway, in->key);
+    if (segmo__json_kind_of(envelope->write_key) != SEGMO__JSON_STRING)
+        return NULL;
+    return callers_find(in->gateway, segmo__json_text(envelope->write_key, &in->gateway->scratch));
+}
+
+static void begin_tray(struct tray *tray, intake *in, const struct envelope *envelope,
+                       char peer[HTTP_PEER_LEN])
+{
     tray->in = in;
-    tray->context = tray->integrations = (segmo__slice){"", 0};
+    tray->envelope = envelope;
     tray->count = 0;
     tray->accepted = tray->discarded = 0;
-    tray->is_full = tray->has_failed = 0;
-    segmo__json_member(body, "sentAt", &sent_at);
-    stamp_begin(&tray->stamp, segmo__clock_wall_ms(), sent_at);
+    tray->is_full = tray->has_failed = tray->is_unreadable = 0;
+    stamp_begin(&tray->stamp, segmo__clock_wall_ms(), envelope->sent_at);
     tray->stamp.type = in->type;
     tray->stamp.ip = sender(in, peer);
     if (in->from_browser || in->source->is_browser_or_app)
         tray->stamp.address = STAMP_ADDRESS_ALWAYS;
 }
 
-gateway_verdict intake_messages(intake *in, segmo__slice body)
+static gateway_verdict take(intake *in, segmo__slice body, const struct envelope *envelope)
 {
-    static struct tray tray; /* 60 KiB; one thread */
+    static struct tray tray; /* 80 KiB; one thread */
     char peer[HTTP_PEER_LEN];
 
-    begin_tray(&tray, in, body, peer);
-    return in->type ? take_single(in, body, &tray) : take_batch(in, body, &tray);
+    begin_tray(&tray, in, envelope, peer);
+    return in->type ? take_single(in, body, &tray) : take_batch(in, &tray);
 }
+
+/* Opened again for each request; 40 KiB, one thread. */
+static struct envelope envelope;
 
 gateway_verdict intake_body(intake *in, segmo__slice body)
 {
@@ -506,12 +568,32 @@ gateway_verdict intake_body(intake *in, segmo__slice body)
     body = segmo__json_trim(body);
     if (segmo__json_kind_of(body) != SEGMO__JSON_OBJECT)
         return verdict(400, "invalid_json", "the body must be a JSON object");
-    if (!in->source)
-        in->source = find_source(in, body);
+    open_envelope(&envelope, body);
+    in->source = find_source(in, &envelope);
     if (!in->source)
         return discard(in, &in->gateway->counts.unknown, "unknown_source", 1, 401,
                        "no source has this write key");
     if (!callers_origin_allowed(in->source, in->request->head))
         return verdict(403, "origin_not_allowed", "this web site may not send to this source");
-    return intake_messages(in, body);
+    return take(in, body, &envelope);
+}
+
+/* By MESSAGES_MAX at a time, since an export may hold more than a batch. */
+gateway_verdict intake_messages(intake *in, segmo__slice messages)
+{
+    segmo__json_cursor cursor = {messages.at, messages.at + messages.len};
+    gateway_verdict verdict = done();
+    segmo__slice key;
+    int more = 1;
+
+    segmo__json_enter(&cursor);
+    while (more && verdict.status == 200) {
+        open_envelope(&envelope, segmo__slice_of("{}"));
+        envelope.has_batch = 1;
+        while (envelope.count < MESSAGES_MAX && (more = segmo__json_advance(&cursor, 0, &key)))
+            envelope.messages[envelope.count++] = segmo__json_take(&cursor);
+        if (envelope.count > 0)
+            verdict = take(in, messages, &envelope);
+    }
+    return verdict;
 }

@@ -87,14 +87,18 @@ static segmo__slice key_of(const char *quoted)
 
 static int lacks_address(segmo__slice context, const struct stamp *stamp)
 {
-    segmo__slice value;
-    int wanted =
-        stamp->address == STAMP_ADDRESS_ALWAYS || (segmo__json_member(context, "direct", &value) &&
-                                                   segmo__json_kind_of(value) == SEGMO__JSON_TRUE);
+    int wanted = stamp->address == STAMP_ADDRESS_ALWAYS, has = 0;
+    segmo__json_walk walk;
+    segmo__slice key, value;
 
-    return stamp->ip && wanted &&
-           (!segmo__json_member(context, "ip", &value) ||
-            segmo__json_kind_of(value) == SEGMO__JSON_NULL);
+    segmo__json_walk_begin(&walk, context);
+    while (segmo__json_next(&walk, &key, &value)) {
+        if (segmo__json_key_is(key, "direct"))
+            wanted |= segmo__json_kind_of(value) == SEGMO__JSON_TRUE;
+        else if (segmo__json_key_is(key, "ip"))
+            has = segmo__json_kind_of(value) != SEGMO__JSON_NULL;
+    }
+    return stamp->ip && wanted && !has;
 }
 
 void stamp_context(segmo__buf *out, segmo__slice context, const struct stamp *stamp)
