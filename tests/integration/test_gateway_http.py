@@ -3,6 +3,7 @@ import gzip
 import json
 import socket
 import time
+from pathlib import Path
 
 import pytest
 
@@ -189,3 +190,25 @@ def test_a_message_that_cannot_be_read_does_not_cost_its_neighbours(gateway):
     before = gateway.metric("accepted_total", source="shop")
     assert gateway.post("/v1/batch", '{"batch":[%s,%s,7,%s]}' % (good, bad, good)).status == 200
     assert gateway.metric("accepted_total", source="shop") == before + 2
+
+
+def test_without_a_descriptor_left_connections_are_turned_away_and_the_gateway_goes_on(start_gateway):
+    resource = pytest.importorskip("resource")
+    gateway = start_gateway()
+    used = len(list(Path("/proc/%d/fd" % gateway.popen.pid).iterdir()))
+    resource.prlimit(gateway.popen.pid, resource.RLIMIT_NOFILE, (used + 3, used + 3))
+    held = [gateway.open() for _ in range(8)]
+    for connection in held:
+        connection.sendall(b"P")
+    wait_until(lambda: any(statuses(read_some(connection)) == [503] for connection in held), "one is turned away")
+    for connection in held:
+        connection.close()
+    wait_until(lambda: statuses(gateway.raw(request(path="/healthz", method="GET"))) == [200], "there is room again")
+
+
+def read_some(connection):
+    connection.settimeout(0.05)
+    try:
+        return connection.recv(4096)
+    except OSError:
+        return b""

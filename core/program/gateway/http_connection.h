@@ -55,6 +55,7 @@ struct http_server {
     http_counts counts;
     http_answer answer;
     int epoll_fd;
+    int reserve_fd;        /* given up to turn a connection away when there is no descriptor left */
     struct source *others; /* listeners and watched descriptors */
     connection *connections;
     connection *held[HTTP_EVENTS_MAX];

@@ -7,6 +7,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
@@ -55,6 +56,19 @@ static void turn_away(http_server *server, int fd, int status)
     segmo__buf_free(&out);
 }
 
+/* Left in the backlog it would be announced again and again. */
+static void turn_away_without_descriptor(http_server *server, int listener)
+{
+    int fd;
+
+    close(server->reserve_fd);
+    fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    server->counts.refused_full++;
+    if (fd >= 0)
+        turn_away(server, fd, 503);
+    server->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
 static void open_connection(http_server *server, int fd, const char *peer)
 {
     connection *c = segmo__zalloc(sizeof *c);
@@ -89,8 +103,11 @@ static void accept_some(http_server *server, int listener)
         char peer[HTTP_PEER_LEN] = "";
         int fd = accept4(listener, (struct sockaddr *)&address, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
-        if (fd < 0)
+        if (fd < 0) {
+            if (errno == EMFILE || errno == ENFILE)
+                turn_away_without_descriptor(server, listener);
             return;
+        }
         name_peer(peer, &address);
         if (server->counts.open >= server->limits.connections) {
             server->counts.refused_full++;
@@ -202,6 +219,7 @@ http_server *http_server_new(const http_service *service, const http_limits *lim
     server->service = *service;
     server->limits = *limits;
     server->now_ms = segmo__clock_mono_ms();
+    server->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     server->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (server->epoll_fd >= 0)
         return server;
@@ -278,5 +296,6 @@ void http_server_free(http_server *server)
         segmo__buf_free(&server->spare[--server->spare_count]);
     http_answer_free(&server->answer);
     close(server->epoll_fd);
+    close(server->reserve_fd);
     segmo__free(server);
 }

@@ -3,9 +3,20 @@
 #include "base/json.h"
 #include "gateway.h"
 
+#include <poll.h>
 #include <unistd.h>
 
 #define LINE_MAX (64 * 1024)
+
+/* A reader that has stopped must not stop the gateway: a line that has no room is left out. */
+static void write_line(const segmo__buf *line)
+{
+    struct pollfd err = {.fd = STDERR_FILENO, .events = POLLOUT};
+
+    if (!line->failed && poll(&err, 1, 0) == 1 && (err.revents & POLLOUT) &&
+        write(STDERR_FILENO, line->data, line->len) < 0)
+        return; /* nobody reads it: nowhere to say so */
+}
 
 void journal(const char *level, const char *event, const char *members)
 {
@@ -18,8 +29,7 @@ void journal(const char *level, const char *event, const char *members)
     segmo__json_put_text(&line, event);
     segmo__buf_add_str(&line, members ? members : "");
     segmo__buf_add_lit(&line, "}\n");
-    if (!line.failed && write(STDERR_FILENO, line.data, line.len) < 0)
-        segmo__buf_clear(&line); /* nobody reads it: nowhere to say so */
+    write_line(&line);
     segmo__buf_free(&line);
 }
 
