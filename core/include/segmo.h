@@ -15,8 +15,9 @@
  *  - Every public type is opaque. JSON crosses as a pointer and a length in bytes, UTF-8, never NUL
  *    terminated unless said; plain strings (`const char *`) end in NUL.
  *  - Functions return a status: SEGMO_OK (0) or a positive status for success, a negative one for
- *    failure. The last argument, `err`, may be NULL; otherwise a failure stores an error object
- *    there that the caller frees with segmo_error_free(), and success leaves it untouched.
+ *    failure. The last argument, `err`, may be NULL; otherwise it points to NULL or to an error of
+ *    before: a failure frees that and stores its own there, which the caller frees with
+ *    segmo_error_free(); success leaves it untouched.
  *  - What a function hands out through `out` is yours: free it with the function of its noun, and
  *    memory (`char *`) with segmo_free(). What you pass in stays yours and is copied when needed.
  *    Every `free` accepts NULL, never fails and never waits.
@@ -354,13 +355,33 @@ int segmo_client_wait_room(segmo_client *client, uint32_t timeout_ms, segmo_erro
 /** Sends what waits and returns when everything accepted before the call has an outcome.
  *
  * Waits at most `timeout_ms`; messages that are still pending stay in the spool.
- * Fails with SEGMO_ERR_TIMEOUT. To stay interruptible, call it in slices.
+ * Fails with SEGMO_ERR_TIMEOUT. To stay interruptible, call segmo_client_flush_to() in slices.
  *
  * @thread any
  * @blocking
  * @since 0.1
  */
 int segmo_client_flush(segmo_client *client, uint32_t timeout_ms, segmo_error **err);
+
+/** Stores in `*mark` how far messages have been accepted, for segmo_client_flush_to().
+ *
+ * A mark is good in the process and for the client that it was taken from. Fails with
+ * SEGMO_ERR_CLOSED.
+ *
+ * @thread any
+ * @since 0.1
+ */
+int segmo_client_mark(segmo_client *client, uint64_t *mark, segmo_error **err);
+
+/** As segmo_client_flush(), for what was accepted before the mark: whoever waits in slices does not
+ * wait for what is accepted meanwhile.
+ *
+ * @thread any
+ * @blocking
+ * @since 0.1
+ */
+int segmo_client_flush_to(segmo_client *client, uint64_t mark, uint32_t timeout_ms,
+                          segmo_error **err);
 
 /** Takes the oldest report into `*out`, waiting at most `timeout_ms` for one; NULL: there is none.
  *

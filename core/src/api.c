@@ -182,7 +182,35 @@ int segmo_client_flush(segmo_client *client, uint32_t timeout_ms, segmo_error **
 
     if (status != SEGMO_OK)
         return status;
-    status = segmo__client_flush(client, deadline(timeout_ms), err);
+    status = segmo__client_flush(client, segmo__client_mark(client), deadline(timeout_ms), err);
+    segmo__client_leave(client);
+    return status;
+}
+
+int segmo_client_mark(segmo_client *client, uint64_t *mark, segmo_error **err)
+{
+    int status = segmo__need(mark, "mark", err);
+    segmo__spool_mark end;
+
+    if (status == SEGMO_OK)
+        status = segmo__client_enter(client, err);
+    if (status != SEGMO_OK)
+        return status;
+    end = segmo__client_mark(client);
+    *mark = (uint64_t)end.file << 32 | end.offset;
+    segmo__client_leave(client);
+    return SEGMO_OK;
+}
+
+int segmo_client_flush_to(segmo_client *client, uint64_t mark, uint32_t timeout_ms,
+                          segmo_error **err)
+{
+    segmo__spool_mark end = {(uint32_t)(mark >> 32), (uint32_t)mark};
+    int status = segmo__client_enter(client, err);
+
+    if (status != SEGMO_OK)
+        return status;
+    status = segmo__client_flush(client, end, deadline(timeout_ms), err);
     segmo__client_leave(client);
     return status;
 }

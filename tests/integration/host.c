@@ -6,6 +6,7 @@
  *   open [@FILE] [NAME=VALUE] ...          separated by tabs; @FILE is a configuration file
  *   put JSON | put_for SOURCE JSON         accept a message
  *   flush MS | sync MS | room MS | close MS | poll MS
+ *   mark | flush_to MS                     up to the client's last mark
  *   stats | free
  */
 #include "segmo.h"
@@ -19,6 +20,7 @@
 
 static segmo_client *clients[CLIENTS];
 static segmo_client **client = &clients[0];
+static uint64_t marks[CLIENTS];
 static segmo_error *error;
 static char *result; /* JSON, or NULL */
 
@@ -106,6 +108,10 @@ static int run(const char *verb, char *rest)
         return open_client(rest);
     if (strcmp(verb, "flush") == 0)
         return segmo_client_flush(*client, ms, &error);
+    if (strcmp(verb, "mark") == 0)
+        return segmo_client_mark(*client, &marks[client - clients], &error);
+    if (strcmp(verb, "flush_to") == 0)
+        return segmo_client_flush_to(*client, marks[client - clients], ms, &error);
     if (strcmp(verb, "sync") == 0)
         return segmo_client_sync(*client, ms, &error);
     if (strcmp(verb, "room") == 0)

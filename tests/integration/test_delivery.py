@@ -219,6 +219,19 @@ def test_wrong_settings_pause_with_one_report_and_resume_when_the_file_is_right(
     assert (len(host.reported(PAUSED)), len(host.reported(RESUMED))) == (1, 1)
 
 
+def test_a_flush_to_a_mark_does_not_wait_for_what_came_later(host, receive, spool):
+    def reply(request, number):
+        return 503 if any(message["userId"] == "late" for message in request.body["batch"]) else 200, {}, b"{}"
+    receiver = receive(reply)
+    assert host.open(to_segment(receiver.url, spool, **{"delivery.flush_at": 1})).ok
+    host.put_all(tracks(20))
+    assert host.ask("mark").ok
+    host.put_all([dict(message, userId="late") for message in tracks(20, first=20)])
+    assert host.ask("flush_to", 20000).ok
+    assert not host.flush(300).ok
+    host.check_accounts(segment_delivered=20, segment_pending=20)
+
+
 def test_the_deepest_message_that_is_accepted_is_delivered(host, sandbox, spool):
     inside = {}
     for _ in range(61):  # the message, properties and x make 64

@@ -86,14 +86,14 @@ class Client(Calls):
         """What a call has to wait for, or the error it ends with."""
         end = time.monotonic() + PATIENCE_S
         if status == _core.SYNC_WANTED:
-            if not self._in_slices(lib.segmo_client_sync, end):
+            if not self._in_slices(end, lib.segmo_client_sync):
                 raise TimeoutError(f"the disk did not sync within {PATIENCE_S:.0f} s; the message is accepted",
                                    retryable=False)
             return
         error = _core.error_at(status)
         if not isinstance(error, FullError) or not self._blocks:
             raise error
-        if not self._in_slices(lib.segmo_client_wait_room, end):
+        if not self._in_slices(end, lib.segmo_client_wait_room):
             raise error
         call(lib.segmo_client_enqueue, self._client, _name(source), text, len(text))
 
@@ -107,7 +107,7 @@ class Client(Calls):
 
         Raises ClosedError, also when the client is closed meanwhile.
         """
-        return self._in_slices(lib.segmo_client_flush, self._end(timeout))
+        return self._in_slices(self._end(timeout), lib.segmo_client_flush_to, self._mark())
 
     def close(self, timeout: Optional[float] = None) -> bool:
         """Flushes, then stops; True when nothing is pending. Closing twice does no harm.
@@ -117,7 +117,7 @@ class Client(Calls):
                  until then a client that has accepted something lives, also where nothing refers to it.
         """
         try:
-            done = self._in_slices(lib.segmo_client_flush, self._end(timeout))
+            done = self._in_slices(self._end(timeout), lib.segmo_client_flush_to, self._mark())
         except ClosedError:
             return True
         return self._stop() and done
@@ -125,8 +125,8 @@ class Client(Calls):
     async def aflush(self, timeout: Optional[float] = None) -> bool:
         """flush() for asyncio: the loop goes on meanwhile, and cancelling it ends the waiting."""
         import asyncio  # here, because importing it costs several times what the rest of the package does
-        end, loop = self._end(timeout), asyncio.get_running_loop()
-        while not await loop.run_in_executor(None, self._slice, lib.segmo_client_flush, end):
+        end, mark, loop = self._end(timeout), self._mark(), asyncio.get_running_loop()
+        while not await loop.run_in_executor(None, self._slice, end, lib.segmo_client_flush_to, mark):
             if time.monotonic() >= end:
                 return False
         return True
@@ -142,16 +142,22 @@ class Client(Calls):
     def _end(self, timeout: Optional[float]) -> float:
         return time.monotonic() + (self._close_timeout_s if timeout is None else timeout)
 
-    def _in_slices(self, function: Any, end: float) -> bool:
-        while not self._slice(function, end):
+    def _mark(self) -> int:
+        """How far messages have been accepted: what is accepted while a flush waits is not waited for."""
+        mark = ffi.new("uint64_t *")
+        call(lib.segmo_client_mark, self._client, mark)
+        return int(mark[0])
+
+    def _in_slices(self, end: float, function: Any, *arguments: Any) -> bool:
+        while not self._slice(end, function, *arguments):
             if time.monotonic() >= end:
                 return False
         return True
 
-    def _slice(self, function: Any, end: float) -> bool:
+    def _slice(self, end: float, function: Any, *arguments: Any) -> bool:
         left = max(0.0, min(SLICE_S, end - time.monotonic()))
         try:
-            call(function, self._client, round(left * 1000))
+            call(function, self._client, *arguments, round(left * 1000))
         except TimeoutError:
             return False
         return True

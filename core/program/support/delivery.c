@@ -130,10 +130,14 @@ int delivery_is_stuck(segmo_client *client)
 int delivery_wait(const struct delivery *delivery)
 {
     int64_t started_ms = segmo__clock_mono_ms();
+    segmo_error *failure = NULL;
+    uint64_t mark;
 
+    if (segmo_client_mark(delivery->client, &mark, &failure) != SEGMO_OK)
+        return say_error(failure);
     for (;;) {
         segmo_error *error = NULL;
-        int status = segmo_client_flush(delivery->client, SLICE_MS, &error);
+        int status = segmo_client_flush_to(delivery->client, mark, SLICE_MS, &error);
 
         delivery_read_reports(delivery);
         if (delivery->on_wait)

@@ -352,11 +352,20 @@ fail:
     return status;
 }
 
-int segmo__client_flush(segmo_client *client, int64_t deadline_ms, segmo_error **err)
+segmo__spool_mark segmo__client_mark(segmo_client *client)
+{
+    segmo__spool_mark mark;
+
+    segmo__spool_mark_end(client->spool, &mark);
+    return mark;
+}
+
+int segmo__client_flush(segmo_client *client, segmo__spool_mark mark, int64_t deadline_ms,
+                        segmo_error **err)
 {
     segmo__worker *worker = atomic_load(&client->worker);
 
-    return worker ? segmo__worker_flush(worker, deadline_ms, err) : SEGMO_OK;
+    return worker ? segmo__worker_flush(worker, mark, deadline_ms, err) : SEGMO_OK;
 }
 
 /* Other threads' calls end soon: waits are woken, and new calls are refused. */
@@ -396,7 +405,7 @@ int segmo__client_stop(segmo_client *client, int64_t deadline_ms, segmo_error **
         return status;
     if (!atomic_compare_exchange_strong(&client->state, &open, SEGMO__CLIENT_CLOSING))
         return fail_closed(err);
-    status = segmo__client_flush(client, deadline_ms, err);
+    status = segmo__client_flush(client, segmo__client_mark(client), deadline_ms, err);
     if (others_have_left(client, segmo__clock_mono_ms() + LEAVE_WAIT_MS)) {
         pthread_mutex_lock(&client->lock);
         close_parts(client);

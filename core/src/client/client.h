@@ -48,7 +48,9 @@ int segmo__client_start(segmo_client *client,
                         segmo_error **err); /* spool's keeper and worker, once */
 
 int segmo__client_new(segmo_client **out, const segmo_config *config, segmo_error **err);
-int segmo__client_flush(segmo_client *client, int64_t deadline_ms, segmo_error **err);
+segmo__spool_mark segmo__client_mark(segmo_client *client);
+int segmo__client_flush(segmo_client *client, segmo__spool_mark mark, int64_t deadline_ms,
+                        segmo_error **err);
 int segmo__client_stop(segmo_client *client, int64_t deadline_ms, segmo_error **err);
 void segmo__client_free(segmo_client *client);
 

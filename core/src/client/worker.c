@@ -317,13 +317,12 @@ static int should_give_up(const segmo__worker *worker, int called_by_close)
     return !called_by_close && atomic_load(&worker->client->state) != SEGMO__CLIENT_OPEN;
 }
 
-int segmo__worker_flush(segmo__worker *worker, int64_t deadline_ms, segmo_error **err)
+int segmo__worker_flush(segmo__worker *worker, segmo__spool_mark mark, int64_t deadline_ms,
+                        segmo_error **err)
 {
     int called_by_close = atomic_load(&worker->client->state) != SEGMO__CLIENT_OPEN;
-    segmo__spool_mark mark;
     int passed;
 
-    segmo__spool_mark_end(worker->client->spool, &mark);
     atomic_fetch_add(&worker->flushers, 1);
     segmo__http_wake(worker->shop.http);
     pthread_mutex_lock(&worker->lock);

@@ -13,9 +13,10 @@ void segmo__worker_stop(segmo__worker *worker);
  * operations. */
 void segmo__worker_appended(segmo__worker *worker);
 
-/* Sends what waits at once and waits until everything appended before the call is settled;
+/* Sends what waits at once and waits until everything appended before the mark is settled;
  * SEGMO_ERR_TIMEOUT. */
-int segmo__worker_flush(segmo__worker *worker, int64_t deadline_ms, segmo_error **err);
+int segmo__worker_flush(segmo__worker *worker, segmo__spool_mark mark, int64_t deadline_ms,
+                        segmo_error **err);
 
 void segmo__worker_wake_flushers(
     segmo__worker *worker); /* ends their waits once the client is closing */

@@ -314,7 +314,9 @@ module Segmo
     end
 
     def settle(seconds)
-      Call.in_slices(Call.now + seconds, :segmo_client_flush, @handle.pointer)
+      mark = FFI::MemoryPointer.new(:uint64)
+      Call.checked(:segmo_client_mark, @handle.pointer, mark)
+      Call.in_slices(Call.now + seconds, :segmo_client_flush_to, @handle.pointer, mark.read_uint64)
     end
 
     def flush_and_report(seconds)

@@ -68,6 +68,8 @@ module Segmo
     attach_function :segmo_client_sync, [:pointer, :uint32, :pointer], :int, blocking: true
     attach_function :segmo_client_wait_room, [:pointer, :uint32, :pointer], :int, blocking: true
     attach_function :segmo_client_flush, [:pointer, :uint32, :pointer], :int, blocking: true
+    attach_function :segmo_client_mark, [:pointer, :pointer, :pointer], :int
+    attach_function :segmo_client_flush_to, [:pointer, :uint64, :uint32, :pointer], :int, blocking: true
     attach_function :segmo_client_poll, [:pointer, :pointer, :uint32, :pointer], :int, blocking: true
     attach_function :segmo_client_report_fd, [:pointer], :int
     attach_function :segmo_client_stats_json, [:pointer, :pointer, :pointer, :pointer], :int
