@@ -106,6 +106,32 @@ def test_a_body_that_trickles_is_cut_at_its_absolute_deadline(start_gateway):
         assert statuses(read_all(connection)) == [408]
 
 
+def send_in_pieces(connection, head, piece):
+    """Enough of them that what holds the request has to grow, and moves, while it comes."""
+    connection.sendall(request("Origin: https://page.example", head))
+    for _ in range(30):
+        connection.sendall(piece)
+        time.sleep(0.01)
+
+
+def test_a_request_that_is_refused_after_it_grew_still_has_its_origin(start_gateway):
+    gateway = start_gateway(**{"gateway.body_timeout_ms": 1500})
+    with gateway.open() as late, gateway.open() as broken:
+        send_in_pieces(late, "Content-Length: 400000", b" " * 10000)
+        send_in_pieces(broken, "Transfer-Encoding: chunked", b"2710\r\n" + b" " * 10000 + b"\r\n")
+        broken.sendall(b"no size\r\n")
+        for connection, status in ((broken, 400), (late, 408)):
+            answer = read_all(connection)
+            assert statuses(answer) == [status]
+            assert b"\r\nAccess-Control-Allow-Origin: https://page.example\r\n" in answer
+
+
+def test_an_origin_longer_than_any_is_not_repeated(gateway):
+    answer = gateway.raw(request("Origin: https://" + "p" * 9000, "Content-Length: 46", body=EVENT))
+    assert statuses(answer) == [200]
+    assert b"\r\nAccess-Control-Allow-Origin: *\r\n" in answer and b"\r\nConnection: keep-alive\r\n" in answer
+
+
 def test_slow_connections_do_not_hold_up_the_others(start_gateway):
     gateway = start_gateway(**{"gateway.head_timeout_ms": 1500})
     slow = [gateway.open() for _ in range(300)]

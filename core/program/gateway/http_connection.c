@@ -106,7 +106,6 @@ static void linger(http_server *server, connection *c)
 static void await_request(http_server *server, connection *c)
 {
     c->phase = READING;
-    c->has_head = 0;
     c->body_len = c->raw_at = 0;
     memset(&c->chunks, 0, sizeof c->chunks);
     segmo__buf_clear(&c->out);
@@ -166,7 +165,7 @@ static void answer_with(http_server *server, connection *c, size_t consumed)
     c->in.len -= consumed;
     if (c->in.len > 0)
         memmove(c->in.data, c->in.data + consumed, c->in.len);
-    c->head_base = NULL;
+    c->has_head = 0; /* its bytes are gone */
     count_memory(server, c);
     c->deadline_ms = server->now_ms + server->limits.answer_ms;
     c->phase = answer->after_sync ? HELD : WRITING;
@@ -174,8 +173,17 @@ static void answer_with(http_server *server, connection *c, size_t consumed)
         server->held[server->held_count++] = c;
 }
 
+/* The head's slices point into `in`, which moves while it grows. */
+static void find_head_again(connection *c)
+{
+    if (c->has_head && c->head_base != c->in.data)
+        http_head_parse(&c->head, (segmo__slice){c->in.data, c->head.len});
+    c->head_base = c->in.data;
+}
+
 void connection_refuse(http_server *server, connection *c, int status)
 {
+    find_head_again(c);
     http_answer_begin(&server->answer);
     server->service.refuse(server->service.ctx, c->has_head ? &c->head : NULL, status,
                            &server->answer);
@@ -254,8 +262,7 @@ static void serve(http_server *server, connection *c)
     http_request request = {.head = &c->head, .peer = c->peer};
     size_t consumed = c->raw_at;
 
-    if (c->head_base != c->in.data) /* it moved while it grew */
-        http_head_parse(&c->head, (segmo__slice){c->in.data, c->head.len});
+    find_head_again(c);
     request.body = (segmo__slice){c->in.data + c->head.len, c->body_len};
     if (c->head.framing == HTTP_LENGTH) {
         request.body.len = (size_t)c->head.content_length;

@@ -9,6 +9,7 @@
 
 #define SEGMENT_BODY_MAX 512000
 #define EXPORT_BODY_MAX  (4 << 20)
+#define ORIGIN_MAX       512 /* longer ones are no browser's */
 
 enum route_kind { SINGLE, BATCH, IGNORED, PIXEL, SETTINGS, EXPORT, LIVE, READY, METRICS };
 
@@ -114,7 +115,7 @@ static void put_cors(http_answer *answer, const http_head *head)
     if (!is_api(head))
         return;
     segmo__buf_add_lit(&answer->fields, "Access-Control-Allow-Origin: ");
-    if (origin.len > 0)
+    if (origin.len > 0 && origin.len <= ORIGIN_MAX)
         segmo__buf_add_slice(&answer->fields, origin);
     else
         segmo__buf_add_char(&answer->fields, '*');
