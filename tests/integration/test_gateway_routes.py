@@ -119,9 +119,11 @@ def test_a_source_is_known_by_each_form_of_credentials(gateway, headers, body):
     assert gateway.metric("accepted_total", source="shop") == before + 2
 
 
-@pytest.mark.parametrize("headers", [{}, {"Authorization": basic("WKNO")}, {"Authorization": "Basic %%%"},
+@pytest.mark.parametrize("headers", [{}, {"Authorization": basic("WKNO")}, {"Authorization": basic("shop")},
+                                     {"Authorization": "Basic %%%"},
                                      {"Authorization": "Basic " + "QUFB" * 2000}])
 def test_an_unknown_key_is_answered_200_and_counted(gateway, headers):
+    """The id of a source stands in logs and metrics, so it is no key."""
     before = gateway.metric("discarded_total", source="", reason="unknown_source")
     accepted(gateway.request("POST", "/v1/track", TRACK, headers))
     assert gateway.metric("discarded_total", source="", reason="unknown_source") == before + 1

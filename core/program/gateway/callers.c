@@ -95,6 +95,7 @@ static int read_source(gateway_source *source, const segmo__json *tree)
     source->allowed_origins = copy(tree, "allowed_origins");
     source->moengage_app_id = copy(moengage, "app_id");
     source->moengage_test = segmo__json_bool(segmo__json_get(moengage, "test"), 0);
+    source->by_key = segmo__json_bool(segmo__json_get(tree, "by_key"), 0);
     source->on_device = mode && strcmp(mode, "device") == 0;
     source->is_browser_or_app =
         source->type && strcmp(source->type, "server") != 0 && strcmp(source->type, "http") != 0;
@@ -148,6 +149,13 @@ gateway_source *callers_find(struct gateway *gateway, segmo__slice name)
     source->next = gateway->sources;
     gateway->sources = source;
     return source;
+}
+
+gateway_source *callers_by_key(struct gateway *gateway, segmo__slice key)
+{
+    gateway_source *source = callers_find(gateway, key);
+
+    return source && source->by_key ? source : NULL;
 }
 
 void callers_forget(struct gateway *gateway)

@@ -24,6 +24,7 @@ typedef struct gateway_source {
     char *type;
     char *allowed_origins; /* or NULL */
     char *moengage_app_id; /* or NULL */
+    int by_key;            /* its key is its write key, and so the right to send */
     int moengage_test;
     int on_device; /* its devices send to MoEngage themselves */
     int is_browser_or_app;
@@ -67,6 +68,8 @@ void routes_sender(const struct gateway *gateway, const http_request *request,
 /* ---- callers.c: who sends ---- */
 /* The source that a name (write key or id) means; NULL: none. */
 gateway_source *callers_find(struct gateway *gateway, segmo__slice name);
+/* Only by its write key: ids stand in logs and metrics, and let nobody in. */
+gateway_source *callers_by_key(struct gateway *gateway, segmo__slice key);
 void callers_forget(struct gateway *gateway); /* settings changed */
 /* The user name of HTTP Basic, or of a token without a colon; length 0: none. Valid until the next
  * request. */

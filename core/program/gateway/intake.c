@@ -519,10 +519,11 @@ static void open_envelope(struct envelope *out, segmo__slice body)
 static gateway_source *find_source(intake *in, const struct envelope *envelope)
 {
     if (in->key.len > 0)
-        return callers_find(in->gateway, in->key);
+        return callers_by_key(in->gateway, in->key);
     if (segmo__json_kind_of(envelope->write_key) != SEGMO__JSON_STRING)
         return NULL;
-    return callers_find(in->gateway, segmo__json_text(envelope->write_key, &in->gateway->scratch));
+    return callers_by_key(in->gateway,
+                          segmo__json_text(envelope->write_key, &in->gateway->scratch));
 }
 
 static void begin_tray(struct tray *tray, intake *in, const struct envelope *envelope,

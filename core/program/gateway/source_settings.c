@@ -29,7 +29,7 @@ void source_settings_serve(struct gateway *gateway, const http_request *request,
                            http_answer *answer)
 {
     segmo__slice key = key_in(request->head->path), host = request->head->field[HTTP_HOST];
-    const gateway_source *source = callers_find(gateway, key);
+    const gateway_source *source = callers_by_key(gateway, key);
     segmo__buf *out = &answer->body;
 
     if (!source) {

@@ -21,13 +21,15 @@ const segmo__source *segmo__pipeline_source(const segmo__rules *rules, const cha
     return source;
 }
 
-static void put_source(segmo__buf *out, const segmo__source *source)
+static void put_source(segmo__buf *out, const segmo__source *source, const char *name)
 {
     static const char *const types[] = {"server", "javascript", "android", "ios", "http"};
     const segmo__moengage_settings *moengage = &source->moengage;
+    int by_key = name && source->write_key && strcmp(name, source->write_key) == 0;
 
     segmo__buf_add_lit(out, "{\"id\":");
     segmo__json_put_text(out, source->id);
+    segmo__buf_addf(out, ",\"by_key\":%s", by_key ? "true" : "false");
     segmo__buf_addf(out,
                     ",\"type\":\"%s\",\"mode\":\"%s\",\"bundled\":%s,\"device_sends\":%s,"
                     "\"segment\":%s,\"allowed_origins\":",
@@ -55,7 +57,7 @@ int segmo__pipeline_source_json(segmo_client *client, const char *name, segmo__b
     const segmo__source *source = segmo__pipeline_source(rules, name, err);
 
     if (source)
-        put_source(out, source);
+        put_source(out, source, name);
     segmo__rules_release(rules);
     return source ? SEGMO_OK : SEGMO_ERR_NOT_FOUND;
 }
