@@ -73,7 +73,7 @@ def wrk(url, lua, seconds, connections, pin=True):
     command = ["wrk", "-t1", "-c%d" % connections, "-d%d" % seconds, "--latency", "-s", str(lua), url]
     done = subprocess.run(pinned(1, command) if pin else command, capture_output=True, text=True, check=True).stdout
     rate = float(re.search(r"Requests/sec:\s+([\d.]+)", done)[1])
-    p99 = re.search(r"99%\s+(\S+)", done)[1]
+    p99 = re.search(r"^\s+99%\s+(\S+)", done, re.M)[1]
     if "Non-2xx" in done or "Socket errors" in done:
         print("    " + "; ".join(line.strip() for line in done.split("\n") if "Non-2xx" in line or "Socket" in line))
     return rate, p99
