@@ -248,7 +248,7 @@ ruby-products: products $(B)/ruby/Makefile
 	@install -D $(B)/ruby/plain_json.so \
 	    bindings/ruby/lib/segmo/$$($(RUBY) -e 'print RbConfig::CONFIG["ruby_version"]')/plain_json.so
 
-$(B)/ruby/Makefile: bindings/ruby/ext/segmo/extconf.rb
+$(B)/ruby/Makefile: bindings/ruby/ext/segmo/extconf.rb | $(B)/libsegmo.so.1
 	@mkdir -p $(@D)
 	$(call say,ruby,$@)cd $(@D) && SEGMO_LIB=$(CURDIR)/$(B)/libsegmo.so.1 $(RUBY) $(CURDIR)/$< >/dev/null
 
