@@ -240,7 +240,7 @@ def send_until_dead(gateway, worker, answered):
 
 @pytest.mark.parametrize("after", range(3 if SANITIZED else 6))
 def test_what_was_answered_200_outlives_kill_9(start_gateway, start_sandbox, tmp_path, after):
-    peer = start_sandbox()
+    peer = start_sandbox("--keep", "100000")
     gateway = start_gateway(peer, directory=tmp_path)
     answered = [[] for _ in range(3)]
     senders = [threading.Thread(target=send_until_dead, args=(gateway, i, answered[i])) for i in range(3)]
