@@ -126,3 +126,15 @@ def events_file(tmp_path):
         path.write_text("".join(line + "\n" for line in generate.lines(**options)), encoding="utf-8")
         return path
     return write
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=20m", "tmpfs", disk], capture_output=True,
+                             text=True)
+    if mounted.returncode != 0:
+        pytest.skip("not run: cannot mount a small disk: %s" % mounted.stderr.strip())
+    yield disk
+    subprocess.run(["umount", "-l", disk], check=True)

@@ -158,6 +158,21 @@ def test_readiness_fails_while_messages_wait_for_too_long(start_gateway, start_s
     wait_until(lambda: gateway.request("GET", "/readyz").status == 200, "it is ready again")
 
 
+def test_a_full_disk_is_answered_429_and_the_gateway_is_not_ready(start_gateway, small_disk):
+    gateway = start_gateway(**{"spool.dir": str(small_disk / "spool"), "gateway.duplicates_max": 1000})
+    ballast = small_disk / "ballast"
+    left = os.statvfs(small_disk)
+    ballast.write_bytes(b"x" * (left.f_bavail * left.f_frsize))
+    refused = gateway.post("/v1/track", TRACK)
+    assert (refused.status, refused.json["code"]) == (429, "queue_full") and int(refused.headers["Retry-After"]) > 0
+    answer = gateway.request("GET", "/readyz")
+    assert (answer.status, answer.json["code"]) == (503, "disk_full")
+    assert gateway.request("GET", "/healthz").status == 200
+    ballast.unlink()
+    wait_until(lambda: gateway.post("/v1/track", TRACK).status == 200, "there is room again")
+    wait_until(lambda: gateway.request("GET", "/readyz").status == 200, "it is ready again")
+
+
 def test_the_metrics_can_be_read_and_add_up(start_gateway, start_sandbox):
     peer = start_sandbox()
     gateway = start_gateway(peer)
