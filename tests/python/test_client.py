@@ -68,6 +68,24 @@ def test_an_unknown_option_is_refused_with_the_nearest_one():
     assert refused.value.status == "SEGMO_ERR_OPTION"
 
 
+class SecretStr:
+    def __str__(self):
+        return "*****"
+
+
+@pytest.mark.parametrize("key", [b"WK1", SecretStr(), "WK1\0more"])
+def test_an_option_whose_text_would_not_be_what_was_meant_is_refused(key):
+    with pytest.raises(segmo.OptionError) as refused:
+        segmo.Client(segment_write_key=key, spool_memory_only=True, delivery_enabled=False)
+    assert refused.value.field == "segment_write_key"
+    assert "WK1" not in str(refused.value)
+
+
+def test_an_option_may_be_a_path(tmp_path):
+    client = segmo.Client(segment_write_key="WK1", spool_dir=tmp_path / "deep", delivery_enabled=False)
+    assert client.close(0) and (tmp_path / "deep").is_dir()
+
+
 def test_a_keyword_beats_the_environment_which_beats_the_file(tmp_path, monkeypatch):
     file = tmp_path / "segmo.json"
     file.write_text(json.dumps({"segment": {"write_key": "WK1"}, "close": {"timeout_ms": "1s"},
@@ -124,6 +142,28 @@ def test_a_full_spool_may_be_waited_for(options, sandbox):
             client.track("u-1", "Lamp Lit", {"x": "y" * 30000})
         assert client.flush(20)
     assert sandbox.stats("segment")["unique"] == 200
+
+
+def test_threads_that_wait_for_room_all_get_it(options, sandbox):
+    """Also those that find it taken by another thread."""
+    refused = []
+
+    def work(user):
+        try:
+            for _ in range(100):
+                client.track("u-%d" % user, "Lamp Lit", {"x": "y" * 30000})
+        except segmo.SegmoError as error:
+            refused.append(error)
+
+    with segmo.Client(**options, spool_max_bytes="1MiB", spool_when_full="block") as client:
+        threads = [threading.Thread(target=work, args=(user,)) for user in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert refused == []
+        assert client.flush(20)
+    assert sandbox.stats("segment")["unique"] == 800
 
 
 def test_synced_before_the_call_returns(options, sandbox):
@@ -191,6 +231,53 @@ except KeyboardInterrupt:
     assert program.wait() == 0
 
 
+def test_ctrl_c_ends_a_close_which_is_not_waited_for_again_at_exit(start_python, sandbox):
+    sandbox.script({"status": 503})
+    program = start_python("""
+import segmo
+client = segmo.Client(close_timeout_ms="1h")
+client.track("u-1", "Lamp Lit")
+print("closing", flush=True)
+try:
+    client.close()
+except KeyboardInterrupt:
+    print(client)
+""")
+    assert program.popen.stdout.readline() == "closing\n"
+    time.sleep(0.3)
+    program.popen.send_signal(signal.SIGINT)
+    assert program.popen.stdout.readline().startswith("<segmo.Client closed")
+    assert program.wait() == 0
+
+
+@pytest.mark.parametrize("handled", ["client.track('u-1', 'Stopped')", "client.close(20)"])
+def test_a_signal_in_the_midst_of_the_first_call(run_python, sandbox, handled):
+    done = run_python(f"""
+import signal, sys, threading, segmo
+client = segmo.Client()
+handled = []
+
+def handle(*_):
+    {handled}
+    handled.append(1)
+
+def interrupt(frame, event, _):
+    if (event, frame.f_code.co_name) == ("call", "start_thread"):
+        sys.setprofile(None)
+        signal.raise_signal(signal.SIGTERM)
+
+signal.signal(signal.SIGTERM, handle)
+sys.setprofile(interrupt)
+try:
+    client.track("u-1", "Lamp Lit")
+except segmo.ClosedError:
+    pass
+client.close(20)
+print(handled, threading.active_count())
+""", patience_s=20)
+    assert (done.returncode, done.stdout) == (0, "[1] 1\n"), done.stderr
+
+
 # ---- reports ----
 
 def test_on_error_hears_of_dead_letters(options, sandbox, caplog):
@@ -225,6 +312,47 @@ def test_an_exception_in_a_callback_stops_nothing(options, sandbox, caplog):
     assert sandbox.stats("segment")["unique"] == 4
     assert [report["kind"] for report in seen].count("dead") == 1
     assert "on_error raised an exception" in caplog.text
+
+
+class NoException(BaseException):
+    pass
+
+
+@pytest.mark.parametrize("raised", [SystemExit, NoException])
+def test_a_callback_that_raises_what_is_no_exception_is_called_again(options, sandbox, caplog, raised):
+    seen = []
+
+    def leave(report):
+        seen.append(report["kind"])
+        raise raised
+
+    sandbox.script({"status": 400})
+    with segmo.Client(**options, delivery_flush_at=1, on_error=leave) as client:
+        for number in range(3):
+            client.track("u-%d" % number, "Lamp Lit")
+            client.flush(20)
+    assert seen == ["dead"] * 3
+    assert "on_error raised an exception" in caplog.text
+
+
+def test_a_log_handler_that_raises_costs_no_report(options, sandbox, monkeypatch):
+    class Broken(logging.Handler):
+        def emit(self, record):
+            raise RuntimeError("no disk for logs")
+
+    seen, told, broken = [], [], Broken()
+    monkeypatch.setattr(threading, "excepthook", lambda args: told.append(str(args.exc_value)))
+    sandbox.script({"status": 400})
+    logging.getLogger("segmo").addHandler(broken)
+    try:
+        with segmo.Client(**options, delivery_flush_at=1, on_error=seen.append) as client:
+            for number in range(3):
+                client.track("u-%d" % number, "Lamp Lit")
+                client.flush(20)
+    finally:
+        logging.getLogger("segmo").removeHandler(broken)
+    assert len(seen) == 3
+    assert set(told) == {"no disk for logs"}
 
 
 def test_callbacks_run_on_a_thread_of_the_client(options, sandbox):
@@ -303,6 +431,17 @@ def test_asyncio(options, sandbox):
     assert ("delivered", threading.main_thread()) in seen
 
 
+def test_attaching_without_a_loop_changes_nothing(options, sandbox):
+    sandbox.script({"status": 400})
+    seen = []
+    with segmo.Client(**options, on_error=seen.append) as client:
+        with pytest.raises(RuntimeError):
+            client.attach()
+        client.track("u-1", "Lamp Lit")
+        client.flush(20)
+    assert [report["kind"] for report in seen] == ["dead"]
+
+
 def test_cancelling_a_flush(options, sandbox):
     sandbox.script({"status": 503})
 
@@ -311,6 +450,21 @@ def test_cancelling_a_flush(options, sandbox):
             client.track("u-1", "Lamp Lit")
             with pytest.raises(asyncio.TimeoutError):
                 await asyncio.wait_for(client.aflush(60), 0.2)
+
+    asyncio.run(main())
+
+
+def test_cancelling_a_close_closes(options, sandbox):
+    sandbox.script({"status": 503})
+
+    async def main():
+        client = segmo.Client(**options)
+        client.attach()
+        client.track("u-1", "Lamp Lit")
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(client.aclose(60), 0.2)
+        with pytest.raises(segmo.ClosedError):
+            client.track("u-1", "Lamp Lit")
 
     asyncio.run(main())
 

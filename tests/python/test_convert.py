@@ -68,6 +68,39 @@ def test_vector(case, encoder, judge):
     assert not refused.value.retryable
 
 
+@pytest.fixture
+def numpy():
+    try:
+        return tagged.imported("numpy")
+    except tagged.NotInstalled as missing:
+        pytest.skip(f"not run: {missing} is not installed")
+
+
+def test_units_of_numpy_do_not_change_what_a_value_means(encoder, numpy):
+    """pandas counts in nanoseconds, for which numpy has no object of Python."""
+    for unit in ("s", "ms", "us", "ns"):
+        moment = numpy.datetime64("2026-01-02T03:04:05", unit)
+        span = numpy.timedelta64(90, "s").astype(f"timedelta64[{unit}]")
+        values = [moment, span, numpy.array([moment]), numpy.array([[span]]), numpy.array(moment)]
+        assert json.loads(encoder(message(values)))["properties"]["x"] == [
+            "2026-01-02T03:04:05Z", 90, ["2026-01-02T03:04:05Z"], [[90]], "2026-01-02T03:04:05Z"]
+
+
+def test_a_long_double_is_the_nearest_float(encoder, numpy):
+    value = [numpy.longdouble(1.5), numpy.array([2.5], dtype=numpy.longdouble)]
+    assert json.loads(encoder(message(value)))["properties"]["x"] == [1.5, [2.5]]
+
+
+@pytest.mark.parametrize("made", [
+    lambda numpy: numpy.datetime64("NaT"), lambda numpy: numpy.timedelta64("NaT"),
+    lambda numpy: numpy.datetime64("20000-01-01"), lambda numpy: numpy.longdouble("nan"),
+    lambda numpy: numpy.clongdouble(1), lambda numpy: numpy.array(["NaT"], dtype="M8[ns]")])
+def test_what_numpy_has_and_json_has_not_is_refused(encoder, numpy, made):
+    with pytest.raises(segmo.InvalidError) as refused:
+        encoder(message(made(numpy)))
+    assert refused.value.field.startswith("/properties/x")
+
+
 def test_a_refused_value_is_not_quoted(judge):
     with pytest.raises(segmo.InvalidError) as refused:
         judge.track("u-7", "Lamp Lit", {"secret": [object()], "password": "swordfish"})
@@ -161,6 +194,26 @@ def test_an_ordered_dictionary_keeps_its_own_order(encoder):
     ordered = OrderedDict([("a", 1), ("b", 2)])
     ordered.move_to_end("a")
     assert encoder(message(ordered)).endswith(b'{"x":{"b":2,"a":1}}}')
+
+
+def test_subclasses_are_what_they_derive_from(encoder):
+    class Text(str):
+        def __str__(self):
+            return "other"
+
+    class Number(int):
+        def __repr__(self):
+            return "other"
+
+    class Renamed(dict):
+        def items(self):
+            return [(key.upper(), value) for key, value in super().items()]
+
+    class Items(list):
+        pass
+
+    assert encoder(message([Text("a"), Number(5), Renamed(a=Text("b")), Items([1])])).endswith(
+        b'{"x":["a",5,{"A":"b"},[1]]}}')
 
 
 def test_nothing_is_held_back(encoder):

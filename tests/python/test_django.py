@@ -157,6 +157,16 @@ def test_a_wrong_setting_is_told_at_the_start(run_python, given, words):
     assert done.returncode == 1 and words in done.stderr
 
 
+def test_a_refused_post_to_the_export_is_read_before_it_is_answered(run_python):
+    """uWSGI cuts a connection that still holds a body, and whoever posted sees no answer."""
+    done = run_python(SETUP + """
+from django.test import RequestFactory
+request = RequestFactory().post("/export", data=b"[1, 2, 3]", content_type="application/json")
+print(campaign_export()(request).status_code, request.read())
+""", repr({"export_secret": "secret"}))
+    assert (done.returncode, done.stdout) == (0, "401 b''\n"), done.stderr
+
+
 def test_the_export_needs_a_secret(run_python):
     done = run_python(SETUP + "campaign_export()", repr({}))
     assert done.returncode == 1 and 'ImproperlyConfigured: SEGMO["export_secret"]' in done.stderr

@@ -52,6 +52,18 @@ def test_exit_does_not_wait_for_a_receiver_that_never_answers(start_python, sand
     assert sandbox.stats("segment")["unique"] == 0
 
 
+def test_many_clients_take_no_longer_to_exit_than_one(run_python, sandbox):
+    """Each may take two seconds, beginning at the same moment; one after the other they would take forty."""
+    sandbox.script({"status": 503})
+    done = run_python("""
+import segmo
+clients = [segmo.Client(close_timeout_ms="2s") for _ in range(20)]
+for client in clients:
+    client.track("u-1", "Lamp Lit")
+""", patience_s=30)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_closing_while_threads_still_call(run_python, sandbox, options):
     """What they had accepted is delivered or on the disk."""
     done = run_python("""

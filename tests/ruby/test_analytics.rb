@@ -83,6 +83,14 @@ class AnalyticsMethodsTest < Minitest::Test
     assert_raises(NoMethodError) { analytics.tracked(user_id: "u") }
   end
 
+  def test_the_write_key_is_not_in_what_inspect_shows
+    key = "WK1"
+    [analytics, Segmo::Analytics::Client.new(write_key: key, test: true)].each do |made|
+      refute_includes made.inspect, key
+      refute_includes assert_raises(NoMethodError) { made.tracked }.message, key
+    end
+  end
+
   def test_it_can_be_required_alone
     said, = Open3.capture2e(RbConfig.ruby, "-w", "-I", GEM_LIB, "-r", "segmo/analytics", "-e", "print Segmo::Analytics.new(stub: true).flush.inspect")
     assert_equal "nil", said

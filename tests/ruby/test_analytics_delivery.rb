@@ -379,12 +379,25 @@ class AnalyticsErrorsTest < AnalyticsDelivery
     assert_equal({ "a" => 2 }, sandbox.messages[0]["properties"])
   end
 
+  # Looking for values to replace on every way through the second would never end.
   def test_a_hash_that_holds_itself_is_refused
-    circle = {}
-    circle[:itself] = circle
     made = open_analytics
-    assert_equal false, made.track(user_id: "u", event: "E", properties: circle)
-    assert_equal [-1], heard.map(&:first)
+    [%i[itself], %i[one other]].each do |keys|
+      circle = {}
+      keys.each { |key| circle[key] = circle }
+      assert_equal false, Timeout.timeout(PATIENCE_S) { made.track(user_id: "u", event: "E", properties: circle) }
+    end
+    assert_equal [-1, -1], heard.map(&:first)
+  end
+
+  def test_an_object_without_a_text_is_refused_and_raises_nothing
+    nameless = Class.new { undef_method :to_s }.new
+    made = open_analytics
+    [nameless, BasicObject.new].each do |value|
+      assert_equal false, made.track(user_id: "u", event: "E", properties: { x: value })
+    end
+    assert_equal [-1, -1], heard.map(&:first)
+    assert(heard.all? { |_, words| words.include?("/properties/x") })
   end
 
   def test_what_segment_would_not_take

@@ -1,6 +1,7 @@
 # frozen_string_literal: true
 
 require_relative "helper"
+require "objspace"
 require "logger"
 require "stringio"
 
@@ -151,6 +152,27 @@ class LifeTest < SegmoTest
     assert_raises(TypeError) { open_client.dup }
   end
 
+  def test_the_room_of_a_huge_message_is_given_back
+    client = open_client
+    assert_raises(Segmo::Error::TooLarge) { client.track(user_id: "u1", event: "E", properties: { x: "x" * (8 << 20) }) }
+    GC.start
+    assert_operator ObjectSpace.each_object(String).map { |text| ObjectSpace.memsize_of(text) }.max, :<, 8 << 20
+  end
+
+  # Ruby gives a copy the finalizers of its original before the class can refuse it.
+  def test_a_refused_copy_harms_nothing
+    client = open_client
+    copies = lambda do
+      200.times { assert_raises(TypeError) { client.dup } && assert_raises(TypeError) { client.clone } }
+      nil
+    end
+    copies.call
+    GC.start
+    assert client.track(user_id: "u1", event: "E")
+    assert client.flush(timeout: PATIENCE_S)
+    assert_equal 1, sandbox.stats["unique"]
+  end
+
   def test_explain_says_where_a_message_goes
     told = open_client.explain({ type: "track", userId: "u1", event: "E" })
     assert_equal true, told["segment"]["send"]
@@ -213,6 +235,21 @@ class SettingsTest < SegmoTest
   def test_sections_for_environments
     file("config/segmo.yml", "shared:\n  segment.write_key: WK\nproduction:\n  library.name: live\ndevelopment:\n  library.name: dev\n")
     assert_equal "live", library_sent(env: { "RAILS_ENV" => "production" })
+  end
+
+  def test_a_section_for_another_environment_says_nothing
+    file("config/segmo.yml", "production:\n  library.name: live\n")
+    assert_equal "segmo-ruby", library_sent(env: { "SEGMO_SEGMENT_WRITE_KEY" => "WK" })
+  end
+
+  def test_times_may_have_a_unit
+    sandbox.script({ latency_ms: 500 })
+    said, = run_ruby('Segmo::Client.open { |c| c.track(user_id: "u", event: "E"); p c.flush }', env: environment(close_timeout_ms: "30s"))
+    assert_equal "true\n", said
+  end
+
+  def test_an_empty_segmo_config_names_no_file
+    assert_equal "segmo-ruby", library_sent(env: { "SEGMO_SEGMENT_WRITE_KEY" => "WK", "SEGMO_CONFIG" => "" })
   end
 
   def test_the_environment_beats_the_file
@@ -298,6 +335,22 @@ class ReportsTest < SegmoTest
     assert_equal 3, client.stats["callback_failures"]
     assert_equal 3, sandbox.stats["unique"]
     assert_includes log.string, "from the callback"
+  end
+
+  def test_a_logger_that_raises_stops_neither
+    heard = Queue.new
+    logger = Object.new
+    def logger.error(_)
+      raise IOError, "closed"
+    end
+
+    client = open_client({ on_report: ->(report) { (heard << report) && raise("no") }, logger: logger }, reports_delivered: true)
+    2.times do
+      client.track(user_id: "u1", event: "E")
+      client.flush(timeout: PATIENCE_S)
+    end
+    assert client.close
+    assert_equal [2, 2], [heard.size, client.stats["callback_failures"]]
   end
 
   def test_a_dead_letter_is_an_error

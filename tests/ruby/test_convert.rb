@@ -108,6 +108,20 @@ class ConvertTest < Minitest::Test
     assert_equal %({"type":"track","properties":{"x":#{json}}}), Segmo::Convert.json(carrying(value))
   end
 
+  def test_what_has_no_methods_is_refused_with_its_class
+    assert_refused({ "path" => "/properties/x/0", "class" => "BasicObject" }, [BasicObject.new])
+  end
+
+  def test_a_path_that_is_no_text_is_refused_with_its_place
+    assert_refused({ "path" => "/properties/x/0", "class" => "UTF-8" }, [Pathname.new("\xff")])
+  end
+
+  def test_a_member_named_class_hides_no_class
+    assert_converted '{"class":"economy","row":7}', Struct.new(:class, :row).new("economy", 7)
+    demanding = Class.new { def class(_of_what) = nil }
+    assert_refused({ "path" => "/properties/x", "class" => "#<Class:" }, demanding.new)
+  end
+
   # What the gem lets pass the library must refuse: two keys that are one text, for instance.
   def assert_refused(error, value)
     refusal = assert_raises(Segmo::Error::Invalid, Segmo::Error::JSON) { Segmo::Convert.json(carrying(value)) }
@@ -149,6 +163,28 @@ class PlainTest < Minitest::Test
 
   def test_everything_else_is_left_alone
     OTHER.each { |value| WAYS.each { |way| assert_nil written(way, value), value.inspect } }
+    WAYS.each { |way| assert_nil written(way, [BasicObject.new]) }
+  end
+
+  # Collects and compacts at every allocation: what is written must not be moved away meanwhile.
+  def test_the_heap_may_move_while_data_is_written
+    value = Array.new(4) { |i| { "key #{i}" => ["text #{i}", :"symbol #{i}", i * 1.1e-9, 2**70 + i] } }
+    before = GC.auto_compact
+    GC.auto_compact = true
+    GC.stress = true
+    written = Segmo::Plain.write(value, String.new)
+    GC.stress = false
+    assert_same_json JSON.generate(value), written
+  ensure
+    GC.stress = false
+    GC.auto_compact = before
+  end
+
+  # The one method of the host's that the compiled part calls.
+  def test_a_float_whose_to_s_is_no_text_is_left_to_ruby
+    said, = Open3.capture2e(RbConfig.ruby, "-I", GEM_LIB, "-r", "segmo", "-e",
+                            'class Float; def to_s; end; end; p Segmo::Plain.write([1e-9], +"")')
+    assert_equal "nil\n", said
   end
 
   def test_the_compiled_part_is_in_use

@@ -61,6 +61,15 @@ class WaitingTest < SegmoTest
     sleep 0.1
     assert waiting.kill.join(PATIENCE_S)
   end
+
+  def test_an_interrupted_close_closes_all_the_same
+    sandbox.script({ latency_ms: 60_000 })
+    client = open_client
+    client.track(user_id: "u1", event: "E")
+    assert_raises(Timeout::Error) { Timeout.timeout(0.3) { client.close(timeout: 60) } }
+    assert_raises(Segmo::Error::Closed) { client.track(user_id: "u1", event: "E") }
+    assert_equal false, client.close, "something is pending"
+  end
 end
 
 # What was accepted arrives, however the process ends: now, or by the next client on the directory.
@@ -135,6 +144,28 @@ class EndingTest < SegmoTest
     assert_equal 1, sandbox.stats["unique"]
   end
 
+  # One after the other they would take longer than a program may take here.
+  def test_clients_end_side_by_side
+    sandbox.script({ status: 503 })
+    said, status = run_ruby(<<~RUBY)
+      35.times do |i|
+        Segmo::Client.new(spool_dir: "spool/\#{i}", close_timeout_ms: 2000).track(user_id: "u1", event: "E")
+      end
+    RUBY
+    assert status.success?, said
+  end
+
+  def test_what_is_accepted_while_the_process_ends_is_sent
+    said, status = run_ruby(<<~RUBY)
+      client = nil
+      at_exit { client.track(user_id: "u1", event: "last words") }
+      client = Segmo::Client.new
+      client.track(user_id: "u1", event: "before")
+    RUBY
+    assert status.success?, said
+    assert_equal 2, sandbox.stats["unique"]
+  end
+
   def test_a_client_opened_while_the_process_ends_is_flushed_too
     said, status = run_ruby(<<~RUBY)
       at_exit { Segmo::Client.new.track(user_id: "u1", event: "last words") }
@@ -146,6 +177,24 @@ class EndingTest < SegmoTest
 end
 
 class SignalTest < SegmoTest
+  # With callbacks, too, whose thread a handler cannot wait for.
+  def test_a_signal_handler_may_flush_and_close
+    said, status = run_ruby(<<~RUBY)
+      heard = 0
+      client = Segmo::Client.new({ reports_delivered: true }, on_report: ->(_report) { heard += 1 })
+      client.track(user_id: "u1", event: "E")
+      trap("TERM") do
+        puts client.flush, client.close, heard
+        exit
+      end
+      Process.kill("TERM", Process.pid)
+      sleep
+    RUBY
+    assert status.success?, said
+    assert_equal %w[true true 1], said.split
+    assert_equal 1, sandbox.stats["unique"]
+  end
+
   # A handler runs in the middle of what the main thread does, also of an accepting call.
   def test_a_signal_handler_may_track
     record = File.join(work, "received.ndjson")

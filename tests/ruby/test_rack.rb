@@ -168,11 +168,24 @@ class CampaignExportTest < RackTest
     assert_equal 0, @client.stats["accepted"]
   end
 
+  # Some servers take headers for text.
+  def test_a_secret_that_is_no_text_is_refused
+    export = Segmo::Rack::CampaignExport.new(secrets: "s3cret")
+    ["Bearer \xff", "\xff", "Basic \xff"].each do |authorization|
+      assert_equal 401, export.call("REQUEST_METHOD" => "POST", "HTTP_AUTHORIZATION" => authorization).first
+    end
+  end
+
   def test_without_a_secret_there_is_no_export
     [nil, "", [], ["good", ""]].each do |secrets|
       refused = assert_raises(Segmo::Error::Option) { Segmo::Rack::CampaignExport.new(secrets: secrets) }
       assert_equal "secrets", refused.field
     end
+  end
+
+  # `rails routes` shows what inspect says.
+  def test_nothing_of_the_secret_is_in_what_inspect_shows
+    refute_match(/secret|\h{8}|\\x/i, Segmo::Rack::CampaignExport.new(secrets: "secret").inspect)
   end
 
   def test_a_body_that_is_too_large

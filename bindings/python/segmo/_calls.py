@@ -24,7 +24,8 @@ class Calls:
         source                 the source's id, where the client has several
 
         Returns when the message is on disk. Raises, having queued nothing: InvalidError (`field` is a
-        JSON pointer), TooLargeError, FullError (retryable), ClosedError, NotFoundError (source).
+        JSON pointer), JsonError (two keys become the same text, or too deep), TooLargeError, FullError
+        (retryable), ClosedError, NotFoundError (source).
         """
         message: Dict[str, Any] = {"type": "identify"}
         if user_id is not None:

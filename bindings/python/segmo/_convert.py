@@ -60,7 +60,7 @@ def _converter(type_: Any) -> Callable[[Any], Any]:
         if hasattr(type_, mark):
             return known
     if issubclass(type_, Mapping):
-        return dict
+        return _members
     return _refuse
 
 
@@ -112,7 +112,28 @@ def _model_id(value: Any) -> Any:
 
 
 def _numpy_scalar(value: Any) -> Any:
-    return value.astype("datetime64[us]").item() if value.dtype.kind == "M" else value.item()
+    """numpy itself hands out bare counts for nanoseconds, and a long double for a long double."""
+    kind = value.dtype.kind
+    if kind in "mM":
+        plain = value.astype(f"{kind}8[us]").item()
+        if plain is None or isinstance(plain, int):
+            raise _Refused("is no moment or span that Python can name (NaT, or too far away); leave it out")
+        return plain
+    if kind == "f":
+        return float(value)
+    plain = value.item()
+    return _refuse(value) if type(plain) is type(value) else plain
+
+
+def _numpy_array(value: Any) -> Any:
+    if value.dtype.kind not in "mM":
+        return value.tolist()
+    return list(value) if value.ndim else value[()]
+
+
+def _members(value: Any) -> Dict[Any, Any]:
+    """By items(), because a subclass may order them in its own way."""
+    return dict(value.items())
 
 
 def _dataclass(value: Any) -> Dict[str, Any]:
@@ -130,13 +151,14 @@ def _pydantic(value: Any) -> Any:
 
 # By name, so that nothing has to be imported to be recognised.
 _BY_NAME: Dict[str, Callable[[Any], Any]] = {
+    "builtins.str": str.__str__, "builtins.int": int.__index__, "builtins.list": list,
     "builtins.float": float, "builtins.tuple": list, "builtins.set": list, "builtins.frozenset": list,
     "builtins.bytes": _bytes, "builtins.bytearray": _bytes, "collections.deque": list,
     "decimal.Decimal": _decimal, "uuid.UUID": str, "enum.Enum": lambda value: value.value,
     "datetime.datetime": _moment, "datetime.date": lambda value: value.isoformat(),
     "datetime.time": lambda value: value.isoformat(), "datetime.timedelta": _seconds,
     "ipaddress._IPAddressBase": str, "pathlib.PurePath": str, "pathlib._local.PurePath": str,
-    "numpy.generic": _numpy_scalar, "numpy.ndarray": lambda value: value.tolist(),
+    "numpy.generic": _numpy_scalar, "numpy.ndarray": _numpy_array,
     "django.utils.functional.Promise": str, "django.db.models.base.Model": _model_id,
     "pydantic.main.BaseModel": _pydantic, "pydantic.v1.main.BaseModel": _pydantic,
 }
@@ -158,7 +180,7 @@ def _encode_own(message: Any) -> bytes:
 def _orjson_encoder() -> Callable[[Any], bytes]:
     """orjson writes null for NaN, so a text with a null in it is written by the package's own encoder."""
     dumps = orjson.dumps
-    option = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
+    option = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_SUBCLASS
 
     def encode_fast(message: Any) -> bytes:
         try:

@@ -58,17 +58,26 @@ def seconds_of(config: Any, name: str) -> float:
 def _set(config: Any, keyword: str, value: Any) -> None:
     name = _dotted().get(keyword, keyword)
     try:
-        call(lib.segmo_config_set, config, name.encode(), _text(value).encode())
+        call(lib.segmo_config_set, config, name.encode(), _text(keyword, value).encode())
     except OptionError as refused:
         raise _in_keywords(refused) from None
 
 
-def _text(value: Any) -> str:
+def _text(keyword: str, value: Any) -> str:
+    """Only of what has one obvious text: that of bytes or of a SecretStr is not the key that it holds."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, (list, dict)):
+    if isinstance(value, (list, tuple, dict)):
         return json.dumps(value)
-    return str(os.fspath(value) if isinstance(value, os.PathLike) else value)
+    if isinstance(value, os.PathLike):
+        return os.fsdecode(value)
+    if not isinstance(value, (str, int, float)):
+        raise OptionError(f"{keyword} must be text, a number, True, False, a path, a list or a dict, "
+                          f"not of type {type(value).__qualname__}; convert it", keyword)
+    text = str(value)
+    if "\0" in text:
+        raise OptionError(f"{keyword} holds a NUL character; take it out", keyword)
+    return text
 
 
 def _in_keywords(refused: OptionError) -> OptionError:

@@ -62,7 +62,7 @@ class Listener:
         self.on_report = on_report
 
     def tell(self, client: Any) -> None:
-        """Hands over what waits. Never raises: an exception of a callback is logged."""
+        """Hands over what waits. An exception of a callback is logged."""
         lines: Counter[str] = Counter()
         levels = {}
         for report in take_all(client):
@@ -70,17 +70,20 @@ class Listener:
             lines[line] += 1
             levels[line] = level(report)
             if self.on_report:
-                guarded(self.on_report, report, "on_report")
+                guarded(self.log, "on_report", self.on_report, report)
             if self.on_error and is_error(report):
-                guarded(self.on_error, report, "on_error")
+                guarded(self.log, "on_error", self.on_error, report)
         for line, count in lines.items():
             self.log.log(levels[line], "%s%s", line, f" ({count} times)" if count > 1 else "")
 
 
-def guarded(callback: Callback, report: Report, name: str) -> None:
+def guarded(log: logging.Logger, name: str, callback: Callable[..., Any], *arguments: Any) -> None:
+    """Calls it, and logs whatever it raises: also what is no Exception (sys.exit(), a gevent.Timeout, pytest.fail())."""
     try:
-        callback(report)
-    except Exception:
+        callback(*arguments)
+    except KeyboardInterrupt:  # came to this thread by chance
+        raise
+    except BaseException:
         log.exception("%s raised an exception; delivery goes on", name)
 
 
@@ -132,9 +135,16 @@ class Thread:
         waiting.register(lib.segmo_client_report_fd(self._client), select.POLLIN)
         waiting.register(self._stopped, select.POLLIN)
         while all(descriptor != self._stopped for descriptor, _ in waiting.poll()):
-            self._listener.tell(self._client)
-        self._listener.tell(self._client)
+            self._tell()
+        self._tell()
         self._close()
+
+    def _tell(self) -> None:
+        """A handler of the host's logging that raises must not end the thread; it is told as if it had."""
+        try:
+            self._listener.tell(self._client)
+        except BaseException:
+            threading.excepthook(threading.ExceptHookArgs([*sys.exc_info(), self._thread]))
 
     def _close(self) -> None:
         os.close(self._stopped)

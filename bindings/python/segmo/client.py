@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 SLICE_S = 0.1  # how long a call may stay in C before Ctrl-C is looked at
 PATIENCE_S = 30.0  # for a disk that syncs (spool_sync="always") or a spool that gets room ("block")
+BREATH_S = 0.001
 
 _opened: "weakref.WeakSet[Client]" = weakref.WeakSet()
 #: A client that has accepted something lives until it is closed, or the process ends and closes it.
@@ -66,7 +67,7 @@ class Client(Calls):
         self._wants_thread = report_thread
         self._thread: Optional[_reports.Thread] = None
         self._loop: "Optional[asyncio.AbstractEventLoop]" = None
-        self._beginning = threading.Lock()
+        self._beginning = threading.RLock()
         self._begun = False
         self._closed = False
         _opened.add(self)
@@ -85,17 +86,18 @@ class Client(Calls):
     def _settle(self, status: int, text: bytes, source: Optional[str]) -> None:
         """What a call has to wait for, or the error it ends with."""
         end = time.monotonic() + PATIENCE_S
-        if status == _core.SYNC_WANTED:
-            if not self._in_slices(end, lib.segmo_client_sync):
-                raise TimeoutError(f"the disk did not sync within {PATIENCE_S:.0f} s; the message is accepted",
-                                   retryable=False)
-            return
-        error = _core.error_at(status)
-        if not isinstance(error, FullError) or not self._blocks:
-            raise error
-        if not self._in_slices(end, lib.segmo_client_wait_room):
-            raise error
-        call(lib.segmo_client_enqueue, self._client, _name(source), text, len(text))
+        while status not in (0, _core.SYNC_WANTED):
+            error = _core.error_at(status)
+            if not (self._blocks and isinstance(error, FullError) and self._gets_room(end)):
+                raise error
+            status = _enqueue(self._address, source, text)  # full again where another thread was faster
+        if status == _core.SYNC_WANTED and not self._in_slices(end, lib.segmo_client_sync):
+            raise TimeoutError(f"the disk did not sync within {PATIENCE_S:.0f} s; the message is accepted",
+                               retryable=False)
+
+    def _gets_room(self, end: float) -> bool:
+        time.sleep(BREATH_S)  # the room may be another destination's, and then there is nothing to wait for
+        return time.monotonic() < end and self._in_slices(end, lib.segmo_client_wait_room)
 
     # ---- waiting ----------------------------------------------------------------------------------
 
@@ -115,11 +117,16 @@ class Client(Calls):
         timeout  seconds; default: the option close_timeout_ms. What is still pending stays on disk and is
                  sent by the next client on the directory. A program that ends without it closes by itself;
                  until then a client that has accepted something lives, also where nothing refers to it.
+
+        Releases the GIL. Ctrl-C ends the waiting within 250 ms, and the client is closed then, too.
         """
         try:
             done = self._in_slices(self._end(timeout), lib.segmo_client_flush_to, self._mark())
         except ClosedError:
             return True
+        except BaseException:
+            self._stop()
+            raise
         return self._stop() and done
 
     async def aflush(self, timeout: Optional[float] = None) -> bool:
@@ -132,11 +139,14 @@ class Client(Calls):
         return True
 
     async def aclose(self, timeout: Optional[float] = None) -> bool:
-        """close() for asyncio."""
+        """close() for asyncio; cancelling it ends the waiting, and the client is closed then, too."""
         try:
             done = await self.aflush(timeout)
         except ClosedError:
             return True
+        except BaseException:
+            self._stop()
+            raise
         return self._stop() and done
 
     def _end(self, timeout: Optional[float]) -> float:
@@ -195,9 +205,10 @@ class Client(Calls):
     def attach(self, loop: "Optional[asyncio.AbstractEventLoop]" = None) -> None:
         """From now on callbacks run on an event loop (default: the running one), and no thread is used."""
         import asyncio
+        loop = loop or asyncio.get_running_loop()
         self._wants_thread = False
         self._stop_listening()
-        self._loop = loop or asyncio.get_running_loop()
+        self._loop = loop
         self._loop.add_reader(lib.segmo_client_report_fd(self._client), self._listener.tell, self._client)
 
     def _stop_listening(self) -> None:
@@ -260,19 +271,23 @@ class Client(Calls):
         return f"<segmo.Client {'closed' if self._closed else 'open'} at {id(self):#x}>"
 
     def _begin(self) -> None:
-        """With the first message, in each process: what needs a thread or knows how the process ends."""
+        """With the first message, in each process: what needs a thread or knows how the process ends. A signal's
+        handler may call or close the client in the midst of it."""
         with self._beginning:
             if self._begun or self._closed:
                 return
+            self._begun = True
             _begun.add(self)
             if self._wants_thread:
                 self._thread = _reports.start_thread(self._client, self._listener)
             _close_with_multiprocessing()
-            self._begun = True
+            if self._closed:
+                _begun.discard(self)
+                self._stop_listening()
 
     def _forked(self) -> None:
         """In the child: the thread is the parent's, and so is its loop, and whoever held the lock."""
-        self._beginning = threading.Lock()
+        self._beginning = threading.RLock()
         self._begun = False
         self._thread = None
         self._loop = None
@@ -288,10 +303,12 @@ def _loads(text: bytes) -> Dict[str, Any]:
 
 
 def _close_all() -> None:
-    """At exit: what waits is sent as long as close_timeout_ms allows; the rest is on disk."""
+    """At exit: what waits is sent as long as close_timeout_ms allows; the rest is on disk. All clients send at the
+    same time, so the time of each begins now."""
+    begun = time.monotonic()
     for client in list(_begun):
         try:
-            client.close()
+            client.close(max(0.0, begun + client._close_timeout_s - time.monotonic()))
         except SegmoError:
             pass
 

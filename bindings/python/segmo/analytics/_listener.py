@@ -34,7 +34,7 @@ class Listener(_reports.Listener):
 
     def begin(self) -> None:
         """At first, and in a forked child: what waits is the parent's, and its threads may hold the locks."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal's handler may call in the midst of a call
         self._telling = threading.RLock()  # an on_error may flush
         self._answers: Dict[str, Answer] = {}
         self._dead: List[Report] = []
@@ -113,9 +113,5 @@ class Listener(_reports.Listener):
             self._call(self._error(batch[0]), [report["letter"]["message"] for report in batch])
 
     def _call(self, error: Optional[Exception], items: List[Dict[str, Any]]) -> None:
-        if self._on_items is None or error is None:
-            return
-        try:
-            self._on_items(error, items)
-        except Exception:
-            self.log.exception("on_error raised an exception; delivery goes on")
+        if self._on_items is not None and error is not None:
+            _reports.guarded(self.log, "on_error", self._on_items, error, items)

@@ -104,7 +104,7 @@ class Client:
         self._max_retries = max_retries
         self._upload_size = upload_size
         self._upload_interval = upload_interval
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal's handler may call in the midst of a call
         self._room = 0
         self._spool: Optional[Spool] = None
         self._listener = Listener(None if sync_mode else on_error)
@@ -440,7 +440,7 @@ def _log_to(log: logging.Logger, debug: bool, handler: Optional[logging.Handler]
 def _renew_locks() -> None:
     """In a forked child: another thread of the parent may have held them."""
     for client in list(_clients):
-        client._lock = threading.Lock()
+        client._lock = threading.RLock()
 
 
 os.register_at_fork(after_in_child=_renew_locks)

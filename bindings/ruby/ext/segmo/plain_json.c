@@ -94,6 +94,7 @@ static int write_text(writer *w, VALUE text)
         }
     }
     put_char(w, '"');
+    RB_GC_GUARD(text); /* making room may compact the heap, and move a short string's bytes */
     return 1;
 }
 
@@ -140,6 +141,8 @@ static int write_short_decimal(writer *w, double number)
 
 static int write_ruby_text(writer *w, VALUE text)
 {
+    if (!RB_TYPE_P(text, T_STRING))
+        return 0;
     put(w, RSTRING_PTR(text), RSTRING_LEN(text));
     RB_GC_GUARD(text);
     return 1;

@@ -57,5 +57,11 @@ module Segmo
       Transport.stub = given[:stub] if given.key?(:stub)
       @client = Client.new(given)
     end
+
+    # Without the write key.
+    # @return [String]
+    def inspect
+      "#<#{self.class}>"
+    end
   end
 end

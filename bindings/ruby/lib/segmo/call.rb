@@ -10,6 +10,9 @@ module Segmo
     # What an accepting call works with: the message as JSON, and a place for the error. A thread, or fiber, keeps its desk
     # from call to call; a signal handler that comes in between, and accepts a message itself, gets another.
     class Desk
+      LARGEST = 1 << 20 # bytes; the room of a larger message is given back
+      private_constant :LARGEST
+
       attr_reader :json, :error
 
       def self.take
@@ -25,7 +28,7 @@ module Segmo
       end
 
       def give_back
-        Thread.current[:segmo_desk] = self
+        Thread.current[:segmo_desk] = self if @json.bytesize <= LARGEST
       end
     end
 

@@ -16,11 +16,21 @@ module Segmo
         @pid = Process.pid
       end
 
-      # Once: a copy of an object, even a refused one, has its finalizers. Never in a child that did not use the
-      # client, where everything belongs to the parent.
-      def release(*)
+      # From now on the native client is freed with its owner.
+      def belong_to(owner)
+        @owner_id = owner.object_id
+        ObjectSpace.define_finalizer(owner, method(:release))
+      end
+
+      private
+
+      # A copy of the owner, even a refused one, has its finalizers: it frees nothing. Nor does a child that did not use
+      # the client, where everything belongs to the parent.
+      def release(object_id)
+        return unless object_id == @owner_id
+
         pointer, @pointer = @pointer, nil
-        Native.segmo_client_free(pointer) if pointer && @pid == Process.pid
+        Native.segmo_client_free(pointer) if @pid == Process.pid
       end
     end
     private_constant :Handle
@@ -49,8 +59,9 @@ module Segmo
 
         @hooked = true
         at_exit do
-          @hooked = false # a client that begins in a later handler gets its own flush
-          BEGUN.keys.each(&:leave)
+          @hooked = false # what begins in a later handler gets its own flush
+          now = Call.now
+          BEGUN.keys.each { |client| client.leave(now) } # side by side: the clients have been sending all the time
         end
       end
     end
@@ -66,7 +77,7 @@ module Segmo
     def initialize(options = {}, config: nil, on_error: nil, on_report: nil, logger: nil, **named)
       @handle = open_native(options.merge(named), config)
       @courier = Courier.new(self, on_error, on_report, logger) if on_error || on_report
-      ObjectSpace.define_finalizer(self, @handle.method(:release))
+      @handle.belong_to(self)
     end
 
     # Records what a user did.
@@ -161,20 +172,22 @@ module Segmo
       @courier&.drain
     end
 
-    # Flushes, hands over the last reports and stops. What is still pending stays on disk, and the next client on the
-    # directory sends it. A second close does nothing.
+    # Flushes, hands over the last reports and stops, also when the wait is interrupted. What is still pending stays on
+    # disk, and the next client on the directory sends it. A second close does nothing.
     # @param timeout [Numeric, nil] seconds; nil: close.timeout_ms
     # @return [Boolean] whether nothing is pending
     def close(timeout: nil)
-      return true if @closed
+      return settled? if @closed
 
+      enter
       @closed = true
       BEGUN.delete(self)
-      done = flush_and_report(timeout || @close_timeout)
-      Call.checked(:segmo_client_close, @handle.pointer, 0)
+      begin
+        flush_and_report(timeout || @close_timeout)
+      ensure
+        done = Call.in_slices(Call.now, :segmo_client_close, @handle.pointer)
+      end
       done
-    rescue Error::Timeout
-      false
     end
 
     # @return [Boolean]
@@ -227,9 +240,14 @@ module Segmo
     end
 
     # @api private
-    # At the end of the process: a bounded flush. A client that this process never used is left alone.
-    def leave
-      flush_and_report(@close_timeout) if @process == Process.pid
+    # At the end of the process: a bounded flush. A client that this process never used is left alone; one that is used
+    # once more begins anew.
+    # @param since [Float] when the end began, by the monotonic clock
+    def leave(since)
+      return unless @process == Process.pid
+
+      flush_and_report([since + @close_timeout - Call.now, 0].max)
+      @process = nil
     rescue Error
       nil # what is pending stays in the spool
     end
@@ -252,7 +270,7 @@ module Segmo
     def open_native(options, file)
       Settings.with_config(options, file) do |config|
         @waits_for_room = Settings.get(config, "spool.when_full") == "block"
-        @close_timeout = Settings.get(config, "close.timeout_ms").to_i / 1000.0
+        @close_timeout = Settings.seconds(config, "close.timeout_ms")
         @closed = false
         Handle.new(Call.pointer { |out| Call.checked(:segmo_client_open, out, config) })
       end
@@ -263,8 +281,10 @@ module Segmo
       return if @process == Process.pid
 
       @process = @handle.pid = Process.pid
+      return if @closed
+
       @courier&.start
-      Client.flush_at_exit(self) unless @closed
+      Client.flush_at_exit(self)
     end
 
     def view(type, name, category, properties)
@@ -311,6 +331,10 @@ module Segmo
 
       raise Error::Timeout.new("the message is accepted, and the disk did not confirm it within #{Call::PATIENCE_S} s; " \
                                "do not send it again")
+    end
+
+    def settled?
+      stats["destinations"].each_value.all? { |counts| counts["pending"].zero? }
     end
 
     def settle(seconds)

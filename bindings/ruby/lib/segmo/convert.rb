@@ -35,7 +35,9 @@ module Segmo
       alias_method :to_s, :text
     end
 
-    private_constant :RULES, :KEY_RULES, :LARGEST_EXPONENT, :Digits
+    CLASS = Kernel.instance_method(:class)
+
+    private_constant :RULES, :KEY_RULES, :LARGEST_EXPONENT, :Digits, :CLASS
 
     class << self
       # @param message [Hash]
@@ -55,7 +57,17 @@ module Segmo
 
       def value(value, path)
         refuse(path, "is nested deeper than #{Plain::MAX_DEPTH} levels") if path.length > Plain::MAX_DEPTH
-        send(rule_of(value.class) || refuse_class(value, path), value, path)
+        kind = class_of(value)
+        send(rule_of(kind) || refuse_class(kind, path), value, path)
+      end
+
+      # What stands in for another object answers for that one. A BasicObject may have no answer, and a Struct with a
+      # member of that name another one.
+      def class_of(value)
+        kind = value.class
+        Class === kind ? kind : CLASS.bind_call(value)
+      rescue NoMethodError, ArgumentError
+        CLASS.bind_call(value)
       end
 
       def rule_of(kind)
@@ -120,8 +132,8 @@ module Segmo
         seconds == seconds.to_i ? seconds.to_i : seconds
       end
 
-      def words(value, _path)
-        value.to_s
+      def words(value, path)
+        text(value.to_s, path)
       end
 
       def object(value, path)
@@ -133,8 +145,9 @@ module Segmo
       end
 
       def key_text(key, path)
-        rule = rule_of(key.class)
-        refuse(path, "has a key of class #{key.class}; use a String or a Symbol") unless KEY_RULES.include?(rule)
+        kind = class_of(key)
+        rule = rule_of(kind)
+        refuse(path, "has a key of class #{kind}; use a String or a Symbol") unless KEY_RULES.include?(rule)
         key.nil? ? "null" : send(rule, key, path).to_s
       end
 
@@ -150,8 +163,8 @@ module Segmo
         value.id.nil? ? refuse(path, "is a #{value.class} that is not saved yet; save it first") : value(value.id, path)
       end
 
-      def refuse_class(value, path)
-        refuse(path, "is of class #{value.class}, which has no form in JSON; convert it to text, a number, a Hash or an Array")
+      def refuse_class(kind, path)
+        refuse(path, "is of class #{kind}, which has no form in JSON; convert it to text, a number, a Hash or an Array")
       end
 
       def refuse(path, words)

@@ -40,6 +40,8 @@ module Segmo
         seen = @empty_count
         @emptied.wait(@lock, WAIT_S) while @empty_count == seen && @thread.alive? && Call.now < deadline
       end
+    rescue ThreadError
+      nil # in a signal handler, which can take no lock
     end
 
     # Hands over what still waits, then ends. A callback that hangs is not waited for longer than `seconds`.
@@ -76,7 +78,13 @@ module Segmo
       yield
     rescue Exception => e # rubocop:disable Lint/RescueException
       @failures += 1
-      @logger&.error("segmo: a callback raised #{e.class}: #{e.message}")
+      complain(e)
+    end
+
+    def complain(failure)
+      @logger&.error("segmo: a callback raised #{failure.class}: #{failure.message}")
+    rescue Exception # rubocop:disable Lint/RescueException
+      nil # the logger fails, too: the counter says it
     end
   end
 end

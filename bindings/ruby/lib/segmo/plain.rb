@@ -30,6 +30,8 @@ module Segmo
       private
 
       def plain?(value, depth)
+        return false unless ::Object === value # a BasicObject answers nothing
+
         kind = value.class
         return true if SCALARS[kind]
         return plain_text?(value) if kind == String

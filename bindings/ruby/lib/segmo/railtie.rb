@@ -47,7 +47,7 @@ module Segmo
 
       # @api private
       def file(app)
-        ENV["SEGMO_CONFIG"] || app.root.join(Settings::DEFAULT_FILE).then { |path| path.exist? && path.to_s }
+        Settings.named_by_environment || app.root.join(Settings::DEFAULT_FILE).then { |path| path.exist? && path.to_s }
       end
 
       private

@@ -10,6 +10,8 @@ module Segmo
   # @api private
   module Settings
     DEFAULT_FILE = "config/segmo.yml"
+    SECTIONS = %w[shared development test production].freeze
+    SECONDS = { "" => 0.001, "ms" => 0.001, "s" => 1, "m" => 60, "h" => 3600, "d" => 86_400 }.freeze
     LIBRARY = { "library.name" => "segmo-ruby", "library.version" => VERSION }.freeze
 
     module_function
@@ -35,6 +37,12 @@ module Segmo
       Native.segmo_free(native)
     end
 
+    # @return [Numeric] the effective value of an option that is a time: milliseconds, or with a unit
+    def seconds(config, name)
+      text = get(config, name).strip
+      text.to_i * SECONDS.fetch(text[/\D*\z/])
+    end
+
     def set(config, name, value)
       Call.checked(:segmo_config_set, config, name, text_of(value)) unless value.nil?
     end
@@ -57,7 +65,13 @@ module Segmo
       return file.to_s if file
       return nil if file == false
 
-      ENV["SEGMO_CONFIG"] || (DEFAULT_FILE if File.exist?(DEFAULT_FILE))
+      named_by_environment || (DEFAULT_FILE if File.exist?(DEFAULT_FILE))
+    end
+
+    # @return [String, nil] what SEGMO_CONFIG names; a variable without a value counts as none
+    def named_by_environment
+      name = ENV["SEGMO_CONFIG"].to_s
+      name unless name.empty?
     end
 
     # ERB inside, and sections for environments, as Rails' own files have them.
@@ -66,7 +80,7 @@ module Segmo
       raise Error::Option.new("the settings file #{path} holds no options by name", field: "config") unless said.is_a?(Hash)
 
       section = ENV["RAILS_ENV"] || ENV["RACK_ENV"] || "development"
-      return said unless said.key?(section) || said.key?("shared")
+      return said unless [section, *SECTIONS].any? { |name| said.key?(name) }
 
       named(said["shared"].to_h).merge(named(said[section].to_h))
     rescue SystemCallError => e

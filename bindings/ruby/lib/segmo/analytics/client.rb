@@ -140,6 +140,12 @@ module Segmo
         @delivery ? @delivery.close(timeout: timeout) : true
       end
 
+      # Without the write key.
+      # @return [String]
+      def inspect
+        "#<#{self.class}>"
+      end
+
       private
 
       def keyless?
@@ -187,7 +193,14 @@ module Segmo
       def deliver(message)
         delivery.enqueue(message)
       rescue Error::Invalid, Error::JSON => e
-        delivery.enqueue(Mending.mend(message)).tap { logger.warn("sent with another value instead: #{e.message}") }
+        delivery.enqueue(mended(message, e)).tap { logger.warn("sent with another value instead: #{e.message}") }
+      end
+
+      # Values of the host may raise anything when they are asked for their text; it counts as the refusal it came from.
+      def mended(message, refusal)
+        Mending.mend(message)
+      rescue StandardError
+        raise refusal
       end
 
       def overflow

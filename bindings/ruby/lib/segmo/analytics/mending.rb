@@ -6,12 +6,13 @@ module Segmo
   class Analytics
     # A copy of a message that was refused, with what JSON has not in a form that can be sent: no number as nil, bytes
     # that are no text as U+FFFD, an unknown object as what its to_s says, of two keys with the same text the later one.
+    # What cannot be mended, such as a Hash that holds itself, raises.
     # @api private
     module Mending
       module_function
 
       def mend(value, depth = 0)
-        return value if depth > Plain::MAX_DEPTH
+        raise Error::Invalid, "a value is nested deeper than #{Plain::MAX_DEPTH} levels" if depth > Plain::MAX_DEPTH
 
         case value
         when Hash then value.to_h { |key, inner| [text(key.to_s), mend(inner, depth + 1)] }

@@ -37,6 +37,12 @@ module Segmo
         refusal(env) || accept(env)
       end
 
+      # What `rails routes` shows: nothing of the secrets.
+      # @return [String]
+      def inspect
+        "#<#{self.class}>"
+      end
+
       private
 
       # What can be said before the body is read.
@@ -90,7 +96,7 @@ module Segmo
       end
 
       def credential(authorization)
-        scheme, value = authorization.strip.split(/\s+/, 2)
+        scheme, value = authorization.b.strip.split(/\s+/, 2)
         case scheme&.downcase
         when "bearer" then value.to_s
         when "basic" then value.to_s.unpack1("m").partition(":").last
