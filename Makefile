@@ -66,8 +66,8 @@ BENCH_BIN   := $(BENCH_SRC:tests/%.c=$(B)/%)
 # ---- what you call ---------------------------------------------------------------------------
 
 .DEFAULT_GOAL := help
-.PHONY: help packages all run test unit vectors integration ruby check lint format generated \
-        check-generated abi abi-record bench wheel gem install uninstall clean
+.PHONY: help packages all run serve test unit vectors integration ruby check lint format generated \
+        check-generated abi abi-record bench bench-gateway wheel gem install uninstall clean
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1@\2/p' Makefile | expand -t 1 | awk -F@ '{printf "%-24s%s\n", $$1, $$2}'
 
@@ -81,6 +81,11 @@ run: ## build, then carry 10,000 events through a sandbox of Segment and MoEngag
 	$(PACKAGES) build run python ruby
 	@$(MAKE) products python-package ruby-products
 	@RUBY=$(RUBY) $(PYTHON) tests/run/run.py
+
+serve: ## a gateway beside a sandbox, until Ctrl-C: what a Segment library can be pointed at
+	$(PACKAGES) build run
+	@$(MAKE) products
+	@$(PYTHON) tests/run/serve.py
 
 test: ## everything a change must pass: unit tests with their vectors, integration (under 10 minutes)
 	$(PACKAGES) build run python ruby test
@@ -146,6 +151,11 @@ bench: ## the figures, as ratios taken in one run
 	$(PACKAGES) build run python ruby
 	@$(MAKE) products bench-programs python-package ruby-products
 	@$(PYTHON) tests/bench/bench.py
+
+bench-gateway: ## the gateway's figures, with wrk
+	$(PACKAGES) build run bench
+	@$(MAKE) products bench-programs
+	@$(PYTHON) tests/bench/gateway.py
 
 wheel: ## the Python package with the library inside, as build/wheel/segmo-*.whl
 	$(PACKAGES) build python
@@ -216,7 +226,11 @@ $(B)/libsegmo.so.1: $(CORE_OBJ) $(MAP)
 $(B)/segmo: $(PROGRAM_OBJ) $(B)/libsegmo.a
 	$(call say,ld,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lmicrohttpd $(LIBS) -lz
 
-$(B)/unit/%: $(B)/tests/unit/%.o $(UNIT_HELP:%.c=$(B)/%.o) $(B)/libsegmo.a
+$(B)/program.a: $(filter-out %/main.o,$(PROGRAM_OBJ)) # for unit tests of the program's parts
+	@rm -f $@
+	$(call say,ar,$@)ar rcsD $@ $^
+
+$(B)/unit/%: $(B)/tests/unit/%.o $(UNIT_HELP:%.c=$(B)/%.o) $(B)/program.a $(B)/libsegmo.a
 	@mkdir -p $(@D)
 	$(call say,ld,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka $(LIBS) -lz
 
@@ -226,7 +240,7 @@ $(B)/integration/%: $(B)/tests/integration/%.o $(B)/libsegmo.a
 
 $(B)/bench/%: $(B)/tests/bench/%.o $(B)/tests/bench/bench.o $(B)/libsegmo.a
 	@mkdir -p $(@D)
-	$(call say,ld,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+	$(call say,ld,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lmicrohttpd $(LIBS)
 
 # The gem in place, for tests and development: it loads the library of this build.
 ruby-products: products $(B)/ruby/Makefile

@@ -196,6 +196,28 @@ int segmo_config_set(segmo_config *config, const char *name, const char *value, 
  */
 int segmo_config_get(const segmo_config *config, const char *name, char **out, segmo_error **err);
 
+/** Reads a count, size or time as a number, whatever unit its text has: bytes or milliseconds.
+ *
+ * Fails with SEGMO_ERR_OPTION for a name that is unknown, no number, or has no value.
+ *
+ * @thread one
+ * @since 0.1
+ */
+int segmo_config_number(const segmo_config *config, const char *name, uint64_t *out,
+                        segmo_error **err);
+
+/** 1 when `text` is the value of a secret option, 0 when it is not, or when the option has none.
+ *
+ * Secrets are never handed out; this is how a program checks what somebody presents. Takes as long
+ * for a text that is nearly right as for one that is not. Fails with SEGMO_ERR_OPTION for a name
+ * that is no secret option.
+ *
+ * @thread one
+ * @since 0.1
+ */
+int segmo_config_secret_is(const segmo_config *config, const char *name, const char *text,
+                           size_t text_len, segmo_error **err);
+
 /** Reads options from a JSON file: nested objects or dotted names. Beaten by environment and set.
  *
  * A client opened with this configuration watches the file: a change is in force within a second; a
@@ -269,6 +291,30 @@ int segmo_client_open(segmo_client **out, const segmo_config *config, segmo_erro
  * @since 0.1
  */
 int segmo_client_set(segmo_client *client, const char *name, const char *value, segmo_error **err);
+
+/** Reads the configuration file again now, instead of within a second, and puts it in force.
+ *
+ * A broken file leaves the old settings in force and is reported (SEGMO_REPORT_SETTINGS). Fails
+ * with SEGMO_ERR_IO, SEGMO_ERR_JSON or SEGMO_ERR_OPTION, and with SEGMO_ERR_CLOSED.
+ *
+ * @thread any
+ * @since 0.1
+ */
+int segmo_client_reload(segmo_client *client, segmo_error **err);
+
+/** What the settings in force say of a source, as JSON: {"id", "type", "mode", "bundled",
+ * "device_sends", "allowed_origins" (words or null), "segment": true when it is sent to,
+ * "moengage": {"app_id", "test"} or null, "by_key": true when `source` is its write key and not
+ * its id, which is no credential}. No secret is in it.
+ *
+ * `source` as in segmo_client_enqueue(). `*out` is freed with segmo_free(). Fails with
+ * SEGMO_ERR_NOT_FOUND, SEGMO_ERR_CLOSED or SEGMO_ERR_MEMORY.
+ *
+ * @thread any
+ * @since 0.1
+ */
+int segmo_client_source_json(segmo_client *client, const char *source, char **out, size_t *out_len,
+                             segmo_error **err);
 
 /** Accepts one message: checks it, completes it and appends it to the spool. Never waits.
  *

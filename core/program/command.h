@@ -47,6 +47,7 @@ struct command {
     int (*run_raw)(int argc, char **argv); /* parses for itself (instead of run) */
 };
 
+extern const struct command command_serve;
 extern const struct command command_send;
 extern const struct command command_import;
 extern const struct command command_transform;

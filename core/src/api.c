@@ -91,6 +91,32 @@ int segmo_client_set(segmo_client *client, const char *name, const char *value, 
     return status;
 }
 
+int segmo_client_reload(segmo_client *client, segmo_error **err)
+{
+    int status = segmo__client_enter(client, err);
+
+    if (status != SEGMO_OK)
+        return status;
+    status = segmo__client_reload(client, err);
+    segmo__client_leave(client);
+    return status;
+}
+
+int segmo_client_source_json(segmo_client *client, const char *source, char **out, size_t *out_len,
+                             segmo_error **err)
+{
+    segmo__buf answer;
+    int status = segmo__client_enter(client, err);
+
+    if (status != SEGMO_OK)
+        return status;
+    segmo__buf_init(&answer, RESULT_MAX);
+    status = segmo__pipeline_source_json(client, source, &answer, err);
+    status = hand_out(status, &answer, out, out_len, err);
+    segmo__client_leave(client);
+    return status;
+}
+
 int segmo_client_enqueue(segmo_client *client, const char *source, const char *json,
                          size_t json_len, segmo_error **err)
 {

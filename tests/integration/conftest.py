@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from gateway import Gateway
 from harness import ENVIRONMENT, PROGRAM, ROOT, Background, Sandbox
 from led_host import LedHost
 from receiver import Receiver
@@ -95,6 +96,27 @@ def start_segmo(processes, tmp_path):
 
 
 @pytest.fixture
+def start_gateway(processes, tmp_path):
+    """Starts gateways, each with a directory of its own: start_gateway(sandbox, **{"gateway.strict": True})."""
+    def start(sandbox=None, env=None, directory=None, **options):
+        if not directory:
+            directory = tmp_path / ("gateway-%d" % len(started))
+            directory.mkdir()
+        started.append(processes(Gateway(directory, sandbox, env, **options)))
+        return started[-1]
+    started = []
+    return start
+
+
+@pytest.fixture(scope="module")
+def gateway(program, tmp_path_factory):
+    """One gateway without delivery for all tests of a module that look at nothing but its answers."""
+    running = Gateway(tmp_path_factory.mktemp("gateway"))
+    yield running
+    running.end()
+
+
+@pytest.fixture
 def events_file(tmp_path):
     """Writes a file of generated messages: events_file(count=100, seed=1, users=5, shape="mixed")."""
     import generate
@@ -104,3 +126,15 @@ def events_file(tmp_path):
         path.write_text("".join(line + "\n" for line in generate.lines(**options)), encoding="utf-8")
         return path
     return write
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=20m", "tmpfs", disk], capture_output=True,
+                             text=True)
+    if mounted.returncode != 0:
+        pytest.skip("not run: cannot mount a small disk: %s" % mounted.stderr.strip())
+    yield disk
+    subprocess.run(["umount", "-l", disk], check=True)

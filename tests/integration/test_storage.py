@@ -134,18 +134,6 @@ def test_one_destination_over_its_quota_never_stops_the_other(host, start_sandbo
     assert sick.stats("moengage")["unique"] == 600 - overflow
 
 
-@pytest.fixture
-def small_disk(tmp_path):
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=20m", "tmpfs", disk], capture_output=True,
-                             text=True)
-    if mounted.returncode != 0:
-        pytest.skip("not run: cannot mount a small disk: %s" % mounted.stderr.strip())
-    yield disk
-    subprocess.run(["umount", "-l", disk], check=True)
-
-
 def test_a_full_disk_refuses_and_loses_nothing_that_was_accepted(host, sandbox, small_disk):
     sandbox.script({"status": 503})
     assert host.open(to_segment(sandbox.url, small_disk / "spool")).ok

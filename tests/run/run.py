@@ -234,6 +234,7 @@ def main():
             print(f"  {wrong}")
         return 1
     print(f"\nEvery event is accounted for ({time.monotonic() - started:.1f} s).")
+    print("`make serve` keeps a gateway and a sandbox up, to point a Segment library at.")
     return 0
 
 

@@ -2,40 +2,18 @@
  * takes. */
 #include "auth.h"
 
+#include "support/base64.h"
+
 #include <string.h>
-
-static int sextet(char c)
-{
-    static const char alphabet[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    const char *at = c ? strchr(alphabet, c) : NULL;
-
-    return at ? (int)(at - alphabet) : -1;
-}
 
 /* Writes the decoded bytes and a NUL; 0 when it is no base64 or does not fit. */
 static int decode(const char *text, char *out, size_t out_size)
 {
-    size_t len = strcspn(text, "="), used = 0;
-    unsigned bits = 0, held = 0;
+    segmo__buf decoded = {.data = out, .cap = out_size - 1, .max = out_size - 1};
 
-    if (strspn(text + len, "=") != strlen(text + len) || strlen(text + len) > 2 || len % 4 == 1)
+    if (!base64_decode(&decoded, segmo__slice_of(text)))
         return 0;
-    for (size_t i = 0; i < len; i++) {
-        int value = sextet(text[i]);
-
-        if (value < 0)
-            return 0;
-        held = held << 6 | (unsigned)value;
-        bits += 6;
-        if (bits < 8)
-            continue;
-        bits -= 8;
-        if (used + 1 >= out_size)
-            return 0;
-        out[used++] = (char)(held >> bits & 0xff);
-    }
-    out[used] = '\0';
+    out[decoded.len] = '\0';
     return 1;
 }
 

@@ -11,7 +11,7 @@
 #include "base/mem.h"
 #include "count.h"
 #include "delays.h"
-#include "inflate.h"
+#include "support/inflate.h"
 
 #include <errno.h>
 #include <microhttpd.h>
@@ -175,13 +175,12 @@ static void read_body(sandbox_server *server, sandbox_exchange *exchange)
     if (exchange->wire.failed) {
         request->body_state = SANDBOX_BODY_OVERSIZED;
     } else if (encoding && strcmp(encoding, "gzip") == 0) {
-        sandbox_inflated how = sandbox_inflate(request->body, &server->inflated);
+        inflated how = inflate_gzip(request->body, &server->inflated);
 
-        request->body_state = how == SANDBOX_INFLATED            ? SANDBOX_BODY_READ
-                              : how == SANDBOX_INFLATE_TOO_LARGE ? SANDBOX_BODY_OVERSIZED
-                                                                 : SANDBOX_BODY_DAMAGED;
-        request->body =
-            how == SANDBOX_INFLATED ? segmo__buf_slice(&server->inflated) : segmo__slice_of("");
+        request->body_state = how == INFLATED            ? SANDBOX_BODY_READ
+                              : how == INFLATE_TOO_LARGE ? SANDBOX_BODY_OVERSIZED
+                                                         : SANDBOX_BODY_DAMAGED;
+        request->body = how == INFLATED ? segmo__buf_slice(&server->inflated) : segmo__slice_of("");
     } else if (encoding && strcmp(encoding, "identity") != 0) {
         request->body_state = SANDBOX_BODY_UNREADABLE;
     }

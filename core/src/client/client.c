@@ -72,7 +72,7 @@ static int read_file_again(segmo_config *config, const void *ctx, segmo_error **
     return segmo__config_reload(config, err);
 }
 
-void segmo__client_reload(segmo_client *client)
+int segmo__client_reload(segmo_client *client, segmo_error **err)
 {
     segmo_error *error = NULL;
     segmo__buf members;
@@ -89,7 +89,11 @@ void segmo__client_reload(segmo_client *client)
     }
     segmo__reports_add(client->reports, SEGMO_REPORT_SETTINGS, segmo__buf_slice(&members));
     segmo__buf_free(&members);
-    segmo_error_free(error);
+    if (err && error)
+        *err = error;
+    else
+        segmo_error_free(error);
+    return status;
 }
 
 struct option_value {

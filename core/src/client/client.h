@@ -40,7 +40,7 @@ struct segmo_client {
 /* The rules in force, retained: give them back with segmo__rules_release(). */
 segmo__rules *segmo__client_rules(segmo_client *client);
 /* Reads the configuration file again and swaps the rules, or reports why not. Worker's thread. */
-void segmo__client_reload(segmo_client *client);
+int segmo__client_reload(segmo_client *client, segmo_error **err);
 /* Swaps the rules for those with another value of an option that describes a source. */
 int segmo__client_set(segmo_client *client, const char *name, const char *value, segmo_error **err);
 

@@ -63,6 +63,10 @@ const segmo__option segmo__options[] = {
     FLAG("source.device_sends", OF_SOURCE, "false",
          "For a gateway: the devices of this source send to MoEngage themselves, so the gateway "
          "must not send again. Only in device mode."),
+    TEXT("source.allowed_origins", OF_SOURCE, NULL,
+         "For a gateway: the web sites whose pages may send to this source, separated by blanks, "
+         "for example https://shop.example. Default: any. A browser's request from elsewhere is "
+         "answered 403; programs send no origin and are not asked."),
     JSON("sources",
          "Several sources: an array of objects, each with an id and whatever differs from the "
          "options outside: type, bundled, device_sends, connection_mode, segment.*, moengage.*. "
@@ -241,6 +245,50 @@ const segmo__option segmo__options[] = {
          "Fill context.campaign from a Streams event's campaign name and channel."),
     FLAG("streams.user_actions", 0, "false",
          "Also take USER_ACTION_EVENT. Such an event may have come from Segment and could circle."),
+    /* the gateway */
+    TEXT("gateway.listen", 0, "127.0.0.1:8080",
+         "Where `segmo serve` listens: address and port, for example 0.0.0.0:8080 or [::]:8080. "
+         "Sockets that systemd hands over come instead. Read at start only."),
+    FLAG("gateway.strict", 0, "false",
+         "Answer what is wrong with 400, 401 or 413. Without it the gateway answers as Segment "
+         "does: 200 for everything that is JSON of an allowed size, and what cannot be used is "
+         "counted and logged."),
+    TEXT("gateway.trusted_proxies", 0, NULL,
+         "Addresses, separated by blanks, of proxies in front, whose X-Forwarded-For is believed. "
+         "They are not bound by gateway.connections_per_address."),
+    COUNT("gateway.connections", "4096", 1, 1000000,
+          "How many connections may be open at once. Read at start only."),
+    COUNT("gateway.connections_per_address", "1024", 1, 1000000,
+          "How many of them one address may have. Read at start only."),
+    TIME("gateway.head_timeout_ms", "10s", 10, 3600000,
+         "How long a request's head may take from its first byte, however it trickles. Read at "
+         "start only."),
+    TIME("gateway.body_timeout_ms", "30s", 10, 3600000,
+         "How long its body may take from there, and its answer. Read at start only."),
+    TIME("gateway.idle_timeout_ms", "75s", 10, 3600000,
+         "How long a connection may stay open between requests. Longer than a proxy's own limit, "
+         "so that the proxy closes first. Read at start only."),
+    TIME("gateway.stop_timeout_ms", "10s", 0, 3600000,
+         "How long requests that are under way may take when the gateway is asked to stop; "
+         "close.timeout_ms follows."),
+    SIZE("gateway.memory", "64MiB", 1048576, NO_LIMIT,
+         "How many bytes of requests and answers may be under way at once. More are answered 503. "
+         "Read at start only."),
+    TIME("gateway.duplicates_ms", "24h", 0, 3650ull * DAY_MS,
+         "How long a messageId is remembered: a message that comes again within this time is "
+         "accepted and left out. 0: not at all. Read at start only."),
+    COUNT("gateway.duplicates_max", "1000000", 1000, 1000000000,
+          "How many messageIds are remembered; 16 to 32 bytes each, on disk and in memory. With "
+          "more the oldest go, and the metrics tell how far back it reaches. Read at start only."),
+    TIME("gateway.ready_max_age_ms", "15m", 1000, 3650ull * DAY_MS,
+         "/readyz fails while the oldest message that waits is older."),
+    SECRET("gateway.export_secret", 0,
+           "What MoEngage's campaign export must present to POST /export/moengage: as Basic "
+           "password, as bearer token, or in X-Api-Key. Without it the route is closed."),
+    SECRET("gateway.export_secret_next", 0,
+           "A second one that counts as well, so that the first can be changed without a gap."),
+    TEXT("gateway.export_source", 0, NULL,
+         "The id of the source that the campaign export goes to. Default: the only source."),
     TEXT("library.name", 0, "segmo", "The name in context.library of messages that bring none."),
     TEXT("library.version", 0, SEGMO_VERSION,
          "The version in context.library of messages that bring none."),

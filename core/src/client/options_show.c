@@ -98,6 +98,64 @@ static int hand_out(segmo__buf *text, char **out, size_t *out_len, segmo_error *
     return SEGMO_OK;
 }
 
+int segmo_config_number(const segmo_config *config, const char *name, uint64_t *out,
+                        segmo_error **err)
+{
+    int status = segmo__need(config, "config", err);
+    const segmo__option *opt;
+    segmo__option_from from;
+    const char *value;
+
+    if (status == SEGMO_OK)
+        status = segmo__need(name, "name", err);
+    if (status == SEGMO_OK)
+        status = segmo__need(out, "out", err);
+    if (status != SEGMO_OK)
+        return status;
+    opt = segmo__option_find(name);
+    if (!opt)
+        return segmo__config_unknown(name, err);
+    value = segmo__config_find(config, opt, &from);
+    if ((opt->type != SEGMO__OPTION_COUNTER && opt->type != SEGMO__OPTION_SIZE &&
+         opt->type != SEGMO__OPTION_TIME) ||
+        !value || !segmo__option_number(opt->type, segmo__slice_of(value), out))
+        return segmo__fail(err, SEGMO_ERR_OPTION, name, "%s is no number, or has none", name);
+    return SEGMO_OK;
+}
+
+/* Every byte of `text` is compared, whatever the ones before said. */
+static int is_same(segmo__slice secret, segmo__slice text)
+{
+    volatile unsigned char differs = secret.len != text.len;
+
+    for (size_t i = 0; i < text.len; i++)
+        differs |= (unsigned char)text.at[i] ^ (unsigned char)secret.at[i % secret.len];
+    return !differs;
+}
+
+int segmo_config_secret_is(const segmo_config *config, const char *name, const char *text,
+                           size_t text_len, segmo_error **err)
+{
+    int status = segmo__need(config, "config", err);
+    const segmo__option *opt;
+    segmo__option_from from;
+    const char *value;
+
+    if (status == SEGMO_OK)
+        status = segmo__need(name, "name", err);
+    if (status == SEGMO_OK)
+        status = segmo__need(text, "text", err);
+    if (status != SEGMO_OK)
+        return status;
+    opt = segmo__option_find(name);
+    if (!opt)
+        return segmo__config_unknown(name, err);
+    if (opt->type != SEGMO__OPTION_SECRET)
+        return segmo__fail(err, SEGMO_ERR_OPTION, name, "%s is no secret; read it", name);
+    value = segmo__config_find(config, opt, &from);
+    return value && *value && is_same(segmo__slice_of(value), (segmo__slice){text, text_len});
+}
+
 int segmo_config_get(const segmo_config *config, const char *name, char **out, segmo_error **err)
 {
     int status = segmo__need(config, "config", err);

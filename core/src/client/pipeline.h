@@ -65,6 +65,8 @@ int segmo__pipeline_convert_streams(const segmo_config *config, segmo__slice pay
 /* What both halves ask the rules for. NULL and SEGMO_ERR_NOT_FOUND when there is no such source. */
 const segmo__source *segmo__pipeline_source(const segmo__rules *rules, const char *name,
                                             segmo_error **err);
+int segmo__pipeline_source_json(segmo_client *client, const char *name, segmo__buf *out,
+                                segmo_error **err);
 segmo__message_rules segmo__pipeline_completion(const segmo__rules *rules,
                                                 const segmo__source *source, int call);
 segmo__streams_rules segmo__pipeline_streams_rules(const segmo_config *config);

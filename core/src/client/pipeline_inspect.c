@@ -21,6 +21,47 @@ const segmo__source *segmo__pipeline_source(const segmo__rules *rules, const cha
     return source;
 }
 
+static void put_source(segmo__buf *out, const segmo__source *source, const char *name)
+{
+    static const char *const types[] = {"server", "javascript", "android", "ios", "http"};
+    const segmo__moengage_settings *moengage = &source->moengage;
+    int by_key = name && source->write_key && strcmp(name, source->write_key) == 0;
+
+    segmo__buf_add_lit(out, "{\"id\":");
+    segmo__json_put_text(out, source->id);
+    segmo__buf_addf(out, ",\"by_key\":%s", by_key ? "true" : "false");
+    segmo__buf_addf(out,
+                    ",\"type\":\"%s\",\"mode\":\"%s\",\"bundled\":%s,\"device_sends\":%s,"
+                    "\"segment\":%s,\"allowed_origins\":",
+                    types[source->type], source->mode == SEGMO__MODE_DEVICE ? "device" : "cloud",
+                    source->bundled ? "true" : "false", source->device_sends ? "true" : "false",
+                    source->segment.enabled ? "true" : "false");
+    if (source->allowed_origins)
+        segmo__json_put_text(out, source->allowed_origins);
+    else
+        segmo__buf_add_lit(out, "null");
+    segmo__buf_add_lit(out, ",\"moengage\":");
+    if (!moengage->enabled) {
+        segmo__buf_add_lit(out, "null}");
+        return;
+    }
+    segmo__buf_add_lit(out, "{\"app_id\":");
+    segmo__json_put_text(out, moengage->app_id);
+    segmo__buf_addf(out, ",\"test\":%s}}", moengage->test ? "true" : "false");
+}
+
+int segmo__pipeline_source_json(segmo_client *client, const char *name, segmo__buf *out,
+                                segmo_error **err)
+{
+    segmo__rules *rules = segmo__client_rules(client);
+    const segmo__source *source = segmo__pipeline_source(rules, name, err);
+
+    if (source)
+        put_source(out, source, name);
+    segmo__rules_release(rules);
+    return source ? SEGMO_OK : SEGMO_ERR_NOT_FOUND;
+}
+
 segmo__message_rules segmo__pipeline_completion(const segmo__rules *rules,
                                                 const segmo__source *source, int call)
 {

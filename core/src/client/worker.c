@@ -48,7 +48,7 @@ static void look_at_file(segmo__worker *worker)
     if (now.mtime_ns == worker->file.mtime_ns && now.size == worker->file.size)
         return;
     worker->file = now;
-    segmo__client_reload(worker->client);
+    segmo__client_reload(worker->client, NULL); /* reports what is wrong */
 }
 
 static segmo__outlet *find_outlet(const segmo__worker *worker, segmo__destination destination,

@@ -86,10 +86,11 @@ typedef struct segmo__source {
     uint64_t hash;         /* segmo__message_source_hash(id) */
     segmo__source_type type;
     segmo__mode_setting mode_setting;
-    int bundled;             /* the MoEngage integration is bundled in the app */
-    int device_sends;        /* gateway: this source's devices send to MoEngage themselves */
-    segmo__mode mode;        /* effective */
-    const char *mode_reason; /* static words for explain */
+    int bundled;                 /* the MoEngage integration is bundled in the app */
+    int device_sends;            /* gateway: this source's devices send to MoEngage themselves */
+    const char *allowed_origins; /* gateway: web sites, separated by blanks; NULL: any */
+    segmo__mode mode;            /* effective */
+    const char *mode_reason;     /* static words for explain */
     segmo__segment_settings segment;
     segmo__moengage_settings moengage;
 } segmo__source;

@@ -228,6 +228,7 @@ static int read_identity(builder *b, segmo__source *source)
     source->mode_setting = (segmo__mode_setting)(choice(b, "connection_mode", "device|cloud") + 1);
     source->bundled = flag(b, "source.bundled");
     source->device_sends = flag(b, "source.device_sends");
+    source->allowed_origins = option(b, "source.allowed_origins");
     return SEGMO_OK;
 }
 

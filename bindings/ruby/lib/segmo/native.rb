@@ -53,6 +53,8 @@ module Segmo
     attach_function :segmo_config_new, [:pointer, :pointer], :int
     attach_function :segmo_config_set, [:pointer, :string, :string, :pointer], :int
     attach_function :segmo_config_get, [:pointer, :string, :pointer, :pointer], :int
+    attach_function :segmo_config_number, [:pointer, :string, :pointer, :pointer], :int
+    attach_function :segmo_config_secret_is, [:pointer, :string, :buffer_in, :size_t, :pointer], :int
     attach_function :segmo_config_load, [:pointer, :string, :pointer], :int
     attach_function :segmo_config_load_env, [:pointer, :pointer], :int
     attach_function :segmo_config_json, [:pointer, :pointer, :pointer, :pointer], :int
@@ -60,6 +62,8 @@ module Segmo
     attach_function :segmo_options_json, [:pointer, :pointer, :pointer], :int
     attach_function :segmo_client_open, [:pointer, :pointer, :pointer], :int
     attach_function :segmo_client_set, [:pointer, :string, :string, :pointer], :int
+    attach_function :segmo_client_reload, [:pointer, :pointer], :int
+    attach_function :segmo_client_source_json, [:pointer, :string, :pointer, :pointer, :pointer], :int
     attach_function :segmo_client_enqueue, [:pointer, :string, :buffer_in, :size_t, :pointer], :int
     attach_function :segmo_client_enqueue_batch, [:pointer, :string, :buffer_in, :size_t, :pointer, :pointer, :pointer], :int
     attach_function :segmo_client_sync, [:pointer, :uint32, :pointer], :int, blocking: true

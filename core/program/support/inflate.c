@@ -1,6 +1,6 @@
 /* A whole body at once: libdeflate inflates faster than zlib when it is told the size, which gzip's
  * last four bytes tell. They are only believed up to the ceiling. */
-#include "inflate.h"
+#include "support/inflate.h"
 
 #define HEAD_AND_TAIL 18
 #define RATIO_MAX     1032 /* deflate cannot say more in a byte */
@@ -49,22 +49,22 @@ static int inflate_exactly(segmo__slice gzip, char *out, size_t size)
 }
 #endif
 
-sandbox_inflated sandbox_inflate(segmo__slice gzip, segmo__buf *out)
+inflated inflate_gzip(segmo__slice gzip, segmo__buf *out)
 {
     uint32_t size;
     char *at;
 
     segmo__buf_clear(out);
     if (gzip.len < HEAD_AND_TAIL || memcmp(gzip.at, "\x1f\x8b", 2) != 0)
-        return SANDBOX_INFLATE_DAMAGED;
+        return INFLATE_DAMAGED;
     size = promised_size(gzip);
     if (size / RATIO_MAX > gzip.len)
-        return SANDBOX_INFLATE_DAMAGED;
+        return INFLATE_DAMAGED;
     if (size > out->max)
-        return SANDBOX_INFLATE_TOO_LARGE;
+        return INFLATE_TOO_LARGE;
     at = segmo__buf_extend(out, size > 0 ? size : 1);
     if (!at)
-        return SANDBOX_INFLATE_TOO_LARGE;
+        return INFLATE_TOO_LARGE;
     out->len = size;
-    return inflate_exactly(gzip, at, size) ? SANDBOX_INFLATED : SANDBOX_INFLATE_DAMAGED;
+    return inflate_exactly(gzip, at, size) ? INFLATED : INFLATE_DAMAGED;
 }

@@ -1,0 +1,321 @@
+/* What a path means: the table of routes, and the words around every answer. */
+#include "base/json.h"
+#include "gateway.h"
+
+#include <arpa/inet.h>
+
+#define MAY_GET          1u
+#define MAY_POST         2u
+
+#define SEGMENT_BODY_MAX 512000
+#define EXPORT_BODY_MAX  (4 << 20)
+#define ORIGIN_MAX       512 /* longer ones are no browser's */
+
+enum route_kind { SINGLE, BATCH, IGNORED, PIXEL, SETTINGS, EXPORT, LIVE, READY, METRICS };
+
+struct route {
+    const char *path; /* without a closing slash, which may be there */
+    enum route_kind kind;
+    unsigned methods;
+    const char *type;
+    int from_browser;
+};
+
+/* A page for people (a debugger) gets a row and a function of its own here. */
+static const struct route routes[] = {
+    {"/v1/batch", BATCH, MAY_POST, NULL, 0},
+    {"/v1/track", SINGLE, MAY_POST, "track", 0},
+    {"/v1/identify", SINGLE, MAY_POST, "identify", 0},
+    {"/v1/page", SINGLE, MAY_POST, "page", 0},
+    {"/v1/screen", SINGLE, MAY_POST, "screen", 0},
+    {"/v1/group", SINGLE, MAY_POST, "group", 0},
+    {"/v1/alias", SINGLE, MAY_POST, "alias", 0},
+    {"/v1/import", BATCH, MAY_POST, NULL, 0},
+    {"/v1/b", BATCH, MAY_POST, NULL, 0},
+    {"/v1/t", SINGLE, MAY_POST, "track", 1},
+    {"/v1/i", SINGLE, MAY_POST, "identify", 1},
+    {"/v1/p", SINGLE, MAY_POST, "page", 1},
+    {"/v1/s", SINGLE, MAY_POST, "screen", 1},
+    {"/v1/g", SINGLE, MAY_POST, "group", 1},
+    {"/v1/a", SINGLE, MAY_POST, "alias", 1},
+    {"/v1/m", IGNORED, MAY_POST, NULL, 0}, /* the libraries' own telemetry */
+    {"/v1/pixel/track", PIXEL, MAY_GET, "track", 1},
+    {"/v1/pixel/identify", PIXEL, MAY_GET, "identify", 1},
+    {"/v1/pixel/page", PIXEL, MAY_GET, "page", 1},
+    {"/v1/pixel/screen", PIXEL, MAY_GET, "screen", 1},
+    {"/v1/pixel/group", PIXEL, MAY_GET, "group", 1},
+    {"/v1/pixel/alias", PIXEL, MAY_GET, "alias", 1},
+    {"/export/moengage", EXPORT, MAY_POST, NULL, 0},
+    {"/healthz", LIVE, MAY_GET, NULL, 0},
+    {"/readyz", READY, MAY_GET, NULL, 0},
+    {"/metrics", METRICS, MAY_GET, NULL, 0},
+};
+static const struct route settings_route = {"/v1/projects/", SETTINGS, MAY_GET, NULL, 0};
+
+/* ---- finding ---- */
+
+static int is_api(const http_head *head)
+{
+    return head->path.len >= 4 && memcmp(head->path.at, "/v1/", 4) == 0;
+}
+
+static const struct route *find_route(const http_head *head)
+{
+    segmo__slice path = head->path;
+    size_t prefix = strlen(settings_route.path);
+
+    if (path.len > 1 && path.at[path.len - 1] == '/')
+        path.len--;
+    for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++)
+        if (segmo__slice_is(path, routes[i].path))
+            return &routes[i];
+    if (path.len > prefix + 9 && memcmp(path.at, settings_route.path, prefix) == 0 &&
+        memcmp(path.at + path.len - 9, "/settings", 9) == 0)
+        return &settings_route;
+    return NULL;
+}
+
+static int allows(const struct route *route, const http_head *head)
+{
+    if (segmo__slice_is(head->method, "POST"))
+        return (route->methods & MAY_POST) != 0;
+    return (route->methods & MAY_GET) != 0 &&
+           (segmo__slice_is(head->method, "GET") || segmo__slice_is(head->method, "HEAD"));
+}
+
+/* ---- answering ---- */
+
+void routes_refusal(http_answer *answer, int status, const char *code, const char *words)
+{
+    answer->status = status;
+    segmo__buf_clear(&answer->body);
+    segmo__buf_addf(&answer->body, "{\"success\":false,\"code\":\"%s\",\"message\":", code);
+    segmo__json_put_text(&answer->body, words);
+    segmo__buf_add_lit(&answer->body, ",\"error\":");
+    segmo__json_put_text(&answer->body, words);
+    segmo__buf_add_char(&answer->body, '}');
+}
+
+void routes_answer(http_answer *answer, const gateway_verdict *verdict)
+{
+    if (verdict->status == 200)
+        segmo__buf_add_lit(&answer->body, "{\"success\":true}");
+    else
+        routes_refusal(answer, verdict->status, verdict->code, verdict->words);
+    if (verdict->retry_after_s > 0)
+        segmo__buf_addf(&answer->fields, "Retry-After: %d\r\nX-RateLimit-Reset: %d\r\n",
+                        verdict->retry_after_s, verdict->retry_after_s);
+}
+
+/* Browsers show an answer to their page only with these, an error's too. */
+static void put_cors(http_answer *answer, const http_head *head)
+{
+    segmo__slice origin = head->field[HTTP_ORIGIN];
+
+    if (!is_api(head))
+        return;
+    segmo__buf_add_lit(&answer->fields, "Access-Control-Allow-Origin: ");
+    if (origin.len > 0 && origin.len <= ORIGIN_MAX)
+        segmo__buf_add_slice(&answer->fields, origin);
+    else
+        segmo__buf_add_char(&answer->fields, '*');
+    segmo__buf_add_lit(&answer->fields,
+                       "\r\nAccess-Control-Expose-Headers: retry-after, x-ratelimit-reset\r\n"
+                       "Vary: Origin\r\n");
+}
+
+static void answer_preflight(http_answer *answer)
+{
+    answer->status = 204;
+    segmo__buf_add_lit(&answer->fields,
+                       "Access-Control-Allow-Methods: POST, GET, OPTIONS\r\n"
+                       "Access-Control-Allow-Headers: authorization, content-type, "
+                       "content-encoding, x-retry-count\r\n"
+                       "Access-Control-Max-Age: 900\r\n");
+}
+
+/* ---- who is connected ---- */
+
+static int is_trusted(const struct gateway *gateway, const char *peer)
+{
+    const char *at = gateway->settings.proxies;
+    size_t peer_len = strlen(peer);
+
+    while (at && *at) {
+        size_t len = strcspn(at, " ,");
+
+        if (len == peer_len && memcmp(at, peer, len) == 0)
+            return 1;
+        at += len + (at[len] != '\0');
+    }
+    return 0;
+}
+
+static int is_proxy(void *ctx, const char *peer)
+{
+    return is_trusted(ctx, peer);
+}
+
+static int is_address(const char *text)
+{
+    unsigned char bytes[16];
+
+    return inet_pton(AF_INET, text, bytes) == 1 || inet_pton(AF_INET6, text, bytes) == 1;
+}
+
+/* The last entry is the one that the proxy itself has seen. */
+void routes_sender(const struct gateway *gateway, const http_request *request,
+                   char out[HTTP_PEER_LEN])
+{
+    segmo__slice list = request->head->field[HTTP_FORWARDED_FOR];
+    size_t start = list.len;
+    char text[HTTP_PEER_LEN];
+
+    memcpy(out, request->peer, HTTP_PEER_LEN);
+    if (list.len == 0 || !is_trusted(gateway, request->peer))
+        return;
+    while (start > 0 && list.at[start - 1] != ',' && list.at[start - 1] != ' ')
+        start--;
+    if (list.len - start >= sizeof text)
+        return;
+    memcpy(text, list.at + start, list.len - start);
+    text[list.len - start] = '\0';
+    if (is_address(text))
+        memcpy(out, text, sizeof text);
+}
+
+/* ---- the service ---- */
+
+static int64_t admit(void *ctx, const http_head *head, http_answer *answer)
+{
+    const struct route *route = find_route(head);
+    segmo__slice encoding = head->field[HTTP_CONTENT_ENCODING];
+
+    (void)ctx;
+    if (is_api(head) && segmo__slice_is(head->method, "OPTIONS")) {
+        answer_preflight(answer);
+    } else if (!route) {
+        routes_refusal(answer, 404, "not_found", "nothing is here; the paths are /v1/...");
+    } else if (!allows(route, head)) {
+        routes_refusal(answer, 405, "method_not_allowed", "another method is needed here");
+        segmo__buf_add_str(&answer->fields, route->methods & MAY_POST
+                                                ? "Allow: POST, OPTIONS\r\n"
+                                                : "Allow: GET, HEAD, OPTIONS\r\n");
+    } else if (encoding.len > 0 && !http_means(encoding, "gzip") &&
+               !http_means(encoding, "x-gzip") && !http_means(encoding, "identity")) {
+        routes_refusal(answer, 415, "unsupported_encoding",
+                       "Content-Encoding may be gzip or identity");
+    } else {
+        return route->kind == EXPORT ? EXPORT_BODY_MAX : SEGMENT_BODY_MAX;
+    }
+    put_cors(answer, head);
+    return -1;
+}
+
+static void serve_messages(struct gateway *gateway, const struct route *route,
+                           const http_request *request, http_answer *answer)
+{
+    intake in = {.gateway = gateway,
+                 .request = request,
+                 .type = route->type,
+                 .from_browser = route->from_browser,
+                 .key = callers_basic_user(gateway, request->head)};
+    gateway_verdict verdict = intake_body(&in, request->body);
+
+    answer->after_sync = in.wants_sync && verdict.status == 200;
+    routes_answer(answer, &verdict);
+}
+
+static void serve(void *ctx, const http_request *request, http_answer *answer)
+{
+    const struct route *route = find_route(request->head);
+    struct gateway *gateway = ctx;
+
+    switch (route->kind) {
+    case SINGLE:
+    case BATCH:
+        serve_messages(gateway, route, request, answer);
+        break;
+    case IGNORED:
+        segmo__buf_add_lit(&answer->body, "{\"success\":true}");
+        break;
+    case PIXEL:
+        pixel_serve(gateway, request, route->type, answer);
+        break;
+    case SETTINGS:
+        source_settings_serve(gateway, request, answer);
+        break;
+    case EXPORT:
+        export_serve(gateway, request, answer);
+        break;
+    case LIVE:
+        health_live(gateway, answer);
+        break;
+    case READY:
+        health_ready(gateway, answer);
+        break;
+    case METRICS:
+        metrics_serve(gateway, answer);
+        break;
+    }
+    put_cors(answer, request->head);
+}
+
+static void refuse(void *ctx, const http_head *head, int status, http_answer *answer)
+{
+    static const struct {
+        int status;
+        const char *code, *words;
+    } refusals[] = {
+        {400, "malformed_request", "the request breaks HTTP's grammar"},
+        {408, "request_timeout", "the request took too long to arrive"},
+        {413, "payload_too_large", "the body is over the limit; send less at once"},
+        {414, "uri_too_long", "the request line is too long"},
+        {417, "expectation_failed", "only 100-continue can be expected"},
+        {429, "too_many_connections", "this address has too many connections; reuse them"},
+        {431, "head_too_large", "the header fields are too many or too long"},
+        {501, "unsupported_transfer", "Transfer-Encoding may only be chunked"},
+        {503, "busy", "the gateway has no room for this request now; try again later"},
+        {505, "unsupported_version", "HTTP/1.1 or HTTP/1.0 is needed"},
+    };
+    const struct gateway *gateway = ctx;
+    size_t i = 0;
+
+    while (i < sizeof refusals / sizeof refusals[0] - 1 && refusals[i].status != status)
+        i++;
+    /* As Segment answers a length that is over the limit. */
+    if (status == 413 && head && is_api(head) && head->framing == HTTP_LENGTH &&
+        !gateway->settings.strict)
+        status = 400;
+    routes_refusal(answer, status, refusals[i].code, refusals[i].words);
+    if (status == 503 || status == 429)
+        segmo__buf_add_lit(&answer->fields, "Retry-After: 5\r\n");
+    if (head)
+        put_cors(answer, head);
+}
+
+static int sync_disk(void *ctx)
+{
+    struct gateway *gateway = ctx;
+
+    return segmo_client_sync(gateway->client, 10000, NULL) == SEGMO_OK;
+}
+
+static void done(void *ctx, int status, int64_t took_us)
+{
+    struct gateway *gateway = ctx;
+
+    gateway->counts.by_status[status < 600 ? status : 599]++;
+    histogram_add(&gateway->counts.took, (double)took_us / 1e6);
+}
+
+http_service routes_service(struct gateway *gateway)
+{
+    return (http_service){.ctx = gateway,
+                          .admit = admit,
+                          .serve = serve,
+                          .refuse = refuse,
+                          .sync = sync_disk,
+                          .done = done,
+                          .is_proxy = is_proxy};
+}
