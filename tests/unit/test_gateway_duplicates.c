@@ -125,7 +125,7 @@ static void a_full_list_gives_up_its_oldest_ids(void **state)
 {
     const char *note;
     struct duplicates *seen = open_list(NULL, 10000, &note);
-    char id[16];
+    char id[24];
     int kept = 0;
 
     (void)state;

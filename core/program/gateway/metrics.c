@@ -250,7 +250,7 @@ static void put_accounts(segmo__buf *out, const segmo__json *stats)
 
 static void put_requests(segmo__buf *out, const struct gateway *gateway)
 {
-    char code[8];
+    char code[16];
 
     family(out, "requests_total", "counter", "Requests answered, by status.");
     for (int status = 0; status < 600; status++) {
