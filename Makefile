@@ -91,7 +91,7 @@ test: ## everything a change must pass: unit tests with their vectors, integrati
 	$(PACKAGES) build run python ruby test
 	@$(MAKE) products host-programs python-package ruby-products
 	@$(MAKE) CONFIG=test test-programs
-	$(SUITE) unit:test pytest:release ruby:release
+	$(SUITE) unit:test pytest:release+ruby:release
 
 unit: ## the unit tests alone (CONFIG=asan or tsan: with a sanitizer)
 	$(PACKAGES) build test

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Runs the parts of the suite one after another and adds up what they found.
 
-    suite.py unit:test pytest:release make:lint
+    suite.py unit:test pytest:release+ruby:release make:lint
 
-A part is a kind and what it works on, most often a build configuration (build/<name>):
+Parts joined by a `+` run side by side. A part is a kind and what it works on, most often a build configuration (build/<name>):
 
     unit:<config>      every program in build/<config>/unit (cmocka, read as TAP)
     vectors:<config>   of these, the programs that read case files from tests/vectors
@@ -144,7 +144,7 @@ def pytest(config):
     sanitizers["LSAN_OPTIONS"] = f"print_suppressions=0:suppressions={ROOT}/tests/tools/leaks.supp"
     environment = {**os.environ, **sanitizers, "SEGMO_BUILD": str(report.parent), "SEGMO_PROGRAM": str(report.parent / "segmo"),
                    "PYTHONDONTWRITEBYTECODE": "1"}
-    code = subprocess.run(command, cwd=ROOT, env=environment).returncode
+    code = show_lines(command, environment)
     count = count_junit(report) if report.exists() else Count()
     for log in sanitizer_logs(report.parent):
         print(f"{log.name}:\n{log.read_text(errors='replace')[:4000]}")
@@ -153,6 +153,16 @@ def pytest(config):
         count.failed = 1
     print(f"{f'{config}/pytest':<40} {count}", flush=True)
     return count
+
+
+def show_lines(command, environment):
+    """Whole lines only, so that a part that runs beside this one does not write into them."""
+    with subprocess.Popen(command, cwd=ROOT, env=environment, text=True, errors="replace",
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+        for line in process.stdout:
+            sys.stdout.write(line)
+            sys.stdout.flush()
+    return process.returncode
 
 
 def sanitizer_logs(directory):
@@ -206,13 +216,22 @@ KINDS = {"unit": unit, "valgrind": valgrind, "vectors": vectors, "pytest": pytes
          "make": make}
 
 
+def part(words):
+    """What runs the part that the words name."""
+    kind, _, subject = words.partition(":")
+    if kind not in KINDS or not subject:
+        sys.exit(f"suite.py: unknown part '{words}'{__doc__.partition('A part')[2]}")
+    return lambda: KINDS[kind](subject)
+
+
+def side_by_side(parts):
+    with ThreadPoolExecutor(max_workers=len(parts)) as pool:
+        return sum(pool.map(lambda run_part: run_part(), parts), Count())
+
+
 def main():
-    total = Count()
-    for part in sys.argv[1:]:
-        kind, _, subject = part.partition(":")
-        if kind not in KINDS or not subject:
-            sys.exit(f"suite.py: unknown part '{part}'{__doc__.partition('A part')[2]}")
-        total += KINDS[kind](subject)
+    steps = [[part(words) for words in step.split("+")] for step in sys.argv[1:]]
+    total = sum(map(side_by_side, steps), Count())
     print(total)
     return 1 if total.failed or not total.passed else 0
 

@@ -66,6 +66,16 @@ def test_an_unknown_part_is_refused():
     assert done.returncode != 0 and "unknown part 'units:test'" in done.stderr
 
 
+def test_parts_side_by_side_are_added_and_each_is_known_before_the_first_runs():
+    def ran(*steps):
+        done = subprocess.run([sys.executable, suite.__file__, *steps], capture_output=True, text=True)
+        return done.returncode, done.stdout.splitlines()
+
+    code, lines = ran("unit:never-built+vectors:never-built")
+    assert (code, lines[-1]) == (1, "0 passed, 2 failed")
+    assert ran("unit:never-built", "unit:never-built+units:test") == (1, [])
+
+
 def test_a_configuration_without_programs_is_a_failure_and_not_an_empty_success():
     done = subprocess.run([sys.executable, suite.__file__, "unit:never-built"], capture_output=True, text=True)
     assert (done.returncode, done.stdout.splitlines()[-1]) == (1, "0 passed, 1 failed")
