@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "base/json_bytes.h"
 #include "base/mem.h"
+#include "client/client.h"
 #include "client/pipeline.h"
 #include "client/probe.h"
 #include "client/storage.h"

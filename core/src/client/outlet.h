@@ -9,7 +9,7 @@
 #ifndef SEGMO_CLIENT_OUTLET_H
 #define SEGMO_CLIENT_OUTLET_H
 
-#include "client/client.h"
+#include "client/client_parts.h"
 #include "deliver/compress.h"
 #include "deliver/http.h"
 #include "deliver/packer.h"
