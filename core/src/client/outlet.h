@@ -1,8 +1,8 @@
 /* An outlet: one destination of one source. It reads the spool with a cursor of its own, keeps
  * order per user in lanes, and gives every message one outcome.
  *
- *     cursor -> route -> lanes -> body -> request ... answer -> settled | again | halves | dead
- * letter | pause
+ *     cursor -> route -> lanes -> body -> request
+ *     answer -> settled | again | halves | dead letter | pause
  *
  * Outlets know nothing of each other, so wrong credentials or an outage of one stop no other.
  */

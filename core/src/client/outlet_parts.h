@@ -1,6 +1,6 @@
 /* What the files of an outlet share. From the top: outlet_pump.c (reading, and sending what is
- * ready), outlet_send.c (requests), outlet_answer.c (what answers mean), outlet_settle.c (outcomes),
- * outlet_flight.c (requests on their way) and outlet.c (life and state). */
+ * ready), outlet_send.c (requests), outlet_answer.c (what answers mean), outlet_settle.c
+ * (outcomes), outlet_flight.c (requests on their way) and outlet.c (life and state). */
 #ifndef SEGMO_CLIENT_OUTLET_PARTS_H
 #define SEGMO_CLIENT_OUTLET_PARTS_H
 
