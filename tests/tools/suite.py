@@ -230,6 +230,8 @@ def side_by_side(parts):
 
 
 def main():
+    # A shell ignores Ctrl-C for what it starts in the background; programs under test would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     steps = [[part(words) for words in step.split("+")] for step in sys.argv[1:]]
     total = sum(map(side_by_side, steps), Count())
     print(total)
