@@ -12,7 +12,7 @@ static int is_unsynced(const spool_file *file)
 {
     uint32_t end = atomic_load_explicit(&file->end, memory_order_acquire);
 
-    return !file->adopted && end > SEGMO__SEGMENT_DATA && end > file->synced_to;
+    return end > SEGMO__SEGMENT_DATA && end > file->synced_to;
 }
 
 /* The next file behind number `behind` that has something to sync, claimed. */
@@ -36,12 +36,13 @@ static spool_file *claim_unsynced(segmo__spool *spool, uint32_t behind)
     return file;
 }
 
-static int sync_names(segmo__spool *spool)
+/* A process that was killed may have left names that only memory knows. */
+static int sync_names(segmo__spool *spool, const spool_file *file)
 {
-    int code = segmo__file_sync_dir(spool->dir->path);
+    int code = segmo__file_sync_dir(file->dir->path);
 
-    if (code == 0 && !spool->root_synced) {
-        code = segmo__file_sync_dir(spool->root);
+    if (code == 0 && (file->adopted || !spool->root_synced)) {
+        code = segmo__file_sync_path(spool->root);
         spool->root_synced = code == 0;
     }
     return code;
@@ -86,7 +87,7 @@ static int sync_file(segmo__spool *spool, spool_file *file)
     else
         code = sync_open(file, from, end);
     if (code == 0 && from == 0)
-        code = sync_names(spool);
+        code = sync_names(spool, file);
     if (code == 0)
         file->synced_to = end;
     return code;
