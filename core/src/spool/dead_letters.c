@@ -24,6 +24,8 @@ struct segmo__dead_letters {
     uint64_t others; /* bytes of all other files when they were last counted */
     int fd;          /* the current file, or -1 */
     uint64_t size;   /* of its whole lines */
+    int unsynced;    /* lines of it may not be on the disk */
+    int name_synced; /* its name is */
     char *name;
     _Atomic uint64_t dropped;
 };
@@ -156,14 +158,31 @@ static void keep_under_ceiling(segmo__dead_letters *letters)
 
 /* ---- adding ---- */
 
+static int sync_current(segmo__dead_letters *letters)
+{
+    int code = letters->unsynced ? segmo__file_append_sync(letters->fd) : 0;
+
+    if (code == 0 && letters->unsynced && !letters->name_synced) {
+        code = segmo__file_sync_path(letters->dir);
+        letters->name_synced = code == 0;
+    }
+    if (code == 0)
+        letters->unsynced = 0;
+    return code;
+}
+
 static int start_file(segmo__dead_letters *letters)
 {
     segmo__buf name;
     char *path = NULL;
-    int code = segmo__file_mkdir(letters->dir);
+    int code = sync_current(letters);
 
+    if (code != 0)
+        return code;
+    code = segmo__file_mkdir(letters->dir);
     close_current(letters);
     letters->size = 0;
+    letters->name_synced = 0;
     segmo__buf_init(&name, 128);
     segmo__buf_addf(&name, "%013lld-%ld-%016llx.ndjson", (long long)segmo__clock_wall_ms(),
                     (long)getpid(), (unsigned long long)segmo__id_random());
@@ -199,8 +218,10 @@ static int append_line(segmo__dead_letters *letters, segmo__slice line)
     code = size < 0 ? (int)size : cut_rest(letters, size);
     if (code == 0)
         code = segmo__file_append(letters->fd, line.at, line.len);
-    if (code == 0)
+    if (code == 0) {
         letters->size += line.len;
+        letters->unsynced = 1;
+    }
     segmo__file_append_unlock(letters->fd);
     return code;
 }
@@ -238,6 +259,17 @@ int segmo__dead_letters_add(segmo__dead_letters *letters, segmo__slice line, seg
     segmo__buf_free(&text);
     return code == 0 ? SEGMO_OK
                      : segmo__fail_io(err, code, "cannot write a dead letter in", letters->dir);
+}
+
+int segmo__dead_letters_sync(segmo__dead_letters *letters, segmo_error **err)
+{
+    int code;
+
+    pthread_mutex_lock(&letters->lock);
+    code = sync_current(letters);
+    pthread_mutex_unlock(&letters->lock);
+    return code == 0 ? SEGMO_OK
+                     : segmo__fail_io(err, code, "cannot sync the dead letters in", letters->dir);
 }
 
 /* ---- reading and removing ---- */
