@@ -181,14 +181,11 @@ static void take_answers(segmo__worker *worker, const segmo__rules *rules)
         segmo__outlet_answer(answer.tag, rules, &answer, segmo__clock_mono_ms());
 }
 
-/* A power cut must not find a message settled as dead and its letter gone. */
 static void commit(segmo__worker *worker)
 {
-    segmo_client *client = worker->client;
     segmo_error *error = NULL;
 
-    if (segmo__dead_letters_sync(client->letters, &error) != SEGMO_OK ||
-        segmo__spool_commit(client->spool, &error) != SEGMO_OK)
+    if (segmo__spool_commit(worker->client->spool, &error) != SEGMO_OK)
         segmo__client_report(worker->client, SEGMO_REPORT_SPOOL,
                              "\"code\":\"settled_not_written\"");
     segmo_error_free(error);
