@@ -18,7 +18,7 @@
 
 /* ---- the record -------------------------------------------------------------------------- */
 
-enum { ENTRY, MOVE, WRITE, SIZE, SYNC, SYNC_NAMES };
+enum { ENTRY, MOVE, WRITE, SIZE, SYNC, SYNC_NAMES, FAILED_SYNC };
 
 typedef struct change {
     int kind;
@@ -48,6 +48,8 @@ static struct {
     ino_t inode[NODES];
     unsigned char is_dir[NODES];
     uint32_t node_count; /* node 1 is the root */
+    unsigned failing;    /* of 256 syncs */
+    dice luck;
 } disk = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static _Thread_local uint32_t sync_began;
@@ -273,13 +275,28 @@ static void record(void *ctx, const segmo__file_change *made)
     pthread_mutex_unlock(&disk.lock);
 }
 
-static int note_begin(void *ctx, segmo__file_op op, const char *path, int fd, uint64_t offset,
+static int begin_sync(void *ctx, segmo__file_op op, const char *path, int fd, uint64_t offset,
                       size_t *len)
 {
-    (void)ctx, (void)path, (void)fd, (void)offset, (void)len;
+    int fails;
+
+    (void)ctx, (void)path, (void)offset, (void)len;
     if (op == SEGMO__FILE_SYNC || op == SEGMO__FILE_SYNC_DIR)
         sync_began = power_disk_now();
-    return 0;
+    if (op != SEGMO__FILE_SYNC)
+        return 0;
+    pthread_mutex_lock(&disk.lock);
+    fails = roll(&disk.luck, 256) < disk.failing;
+    if (fails)
+        add_change((change){.kind = FAILED_SYNC, .node = node_of(fd)});
+    pthread_mutex_unlock(&disk.lock);
+    return fails ? -EIO : 0;
+}
+
+void power_disk_fail_syncs(unsigned of_256, uint64_t seed)
+{
+    disk.failing = of_256;
+    disk.luck = dice_of(seed);
 }
 
 void power_disk_record(const char *root)
@@ -290,7 +307,8 @@ void power_disk_record(const char *root)
     if (stat(root, &info) != 0)
         abort();
     new_node(info.st_ino);
-    segmo__file_hook(note_begin, NULL);
+    disk.failing = 0;
+    segmo__file_hook(begin_sync, NULL);
     segmo__file_watch(record, NULL);
 }
 
@@ -328,20 +346,25 @@ static int covers(const change *sync, uint32_t at, const change *made, uint64_t 
     return made->kind == SIZE || (place >= sync->offset && place - sync->offset < sync->len);
 }
 
+static int is_taken_for_written(const change *failed, const change *made)
+{
+    return failed->kind == FAILED_SYNC && failed->node == made->node && made->kind == WRITE;
+}
+
 static void find_syncs(void)
 {
     for (uint32_t i = 0; i < disk.count; i++) {
         change *made = &disk.changes[i];
         uint64_t parts = made->kind == WRITE ? sectors_of(made) : 1;
 
-        if (made->kind == SYNC || made->kind == SYNC_NAMES)
+        if (made->kind == SYNC || made->kind == SYNC_NAMES || made->kind == FAILED_SYNC)
             continue;
         made->synced = malloc((parts + 1) * sizeof *made->synced);
         for (uint64_t part = 0; part < parts; part++) {
             uint32_t by = i + 1;
 
             while (by < disk.count && !covers(&disk.changes[by], i, made, part))
-                by++;
+                by = is_taken_for_written(&disk.changes[by], made) ? disk.count : by + 1;
             made->synced[part] = by;
         }
     }

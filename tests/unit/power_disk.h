@@ -13,6 +13,9 @@
 
 /* Starts recording; `root` exists, is empty, and survives every cut. One at a time. */
 void power_disk_record(const char *root);
+/* From now on, of 256 syncs of files so many fail. What such a sync should have kept is not on the
+ * disk after a later one either, unless it was written anew: the system took it for written. */
+void power_disk_fail_syncs(unsigned of_256, uint64_t seed);
 /* Changes recorded so far: a moment to which power_disk_cut() can go back. */
 uint32_t power_disk_now(void);
 void power_disk_stop(void);   /* records no more */

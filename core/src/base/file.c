@@ -342,6 +342,22 @@ int segmo__file_sync(segmo__file *file, uint64_t offset, uint64_t len)
     return code;
 }
 
+int segmo__file_store_again(segmo__file *file, uint64_t from, uint64_t end)
+{
+    char bytes[16384];
+
+    while (from < end) {
+        size_t len = end - from < sizeof bytes ? (size_t)(end - from) : sizeof bytes;
+        ssize_t got = segmo__file_read(file, from, bytes, len);
+        int code = got > 0 ? segmo__file_store(file, from, bytes, (size_t)got) : (int)got;
+
+        if (code != 0 || got == 0)
+            return code;
+        from += (uint64_t)got;
+    }
+    return 0;
+}
+
 void segmo__file_release(segmo__file *file, uint64_t offset, uint64_t len)
 {
     uint64_t from = (offset + PAGE - 1) & ~(uint64_t)(PAGE - 1);

@@ -37,6 +37,9 @@ int segmo__file_store(segmo__file *file, uint64_t offset, const void *bytes, siz
 int segmo__file_publish(segmo__file *file, uint64_t offset, uint32_t word);
 ssize_t segmo__file_read(const segmo__file *file, uint64_t offset, void *bytes, size_t len);
 int segmo__file_sync(segmo__file *file, uint64_t offset, uint64_t len); /* to the disk itself */
+/* Stores the bytes from `from` up to `end` once more. After a sync that failed the system may take
+ * them for written, and later syncs pass over them. Not of a mapped file. */
+int segmo__file_store_again(segmo__file *file, uint64_t from, uint64_t end);
 /* Nothing will be stored into the whole pages of this range any more: takes them out of the
  * mapping, so that syncing them costs no other processor anything. They can still be read. */
 void segmo__file_release(segmo__file *file, uint64_t offset, uint64_t len);

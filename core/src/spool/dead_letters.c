@@ -24,8 +24,9 @@ struct segmo__dead_letters {
     uint64_t others; /* bytes of all other files when they were last counted */
     int fd;          /* the current file, or -1 */
     uint64_t size;   /* of its whole lines */
-    int unsynced;    /* lines of it may not be on the disk */
-    int name_synced; /* its name is */
+    uint64_t synced; /* of these, on the disk */
+    int sync_failed; /* the others have to be stored again */
+    int name_synced;
     char *name;
     _Atomic uint64_t dropped;
 };
@@ -158,16 +159,41 @@ static void keep_under_ceiling(segmo__dead_letters *letters)
 
 /* ---- adding ---- */
 
+/* Whoever has replaced the file meanwhile has written its lines anew. */
+static int store_again(const segmo__dead_letters *letters)
+{
+    int code = segmo__file_append_lock(letters->fd);
+    char *path = join(letters->dir, letters->name);
+    segmo__file file = {.fd = -1};
+
+    if (code == 0 && segmo__file_append_size(letters->fd) >= 0) {
+        code = path ? segmo__file_open(&file, path, 1) : -ENOMEM;
+        if (code == 0)
+            code = segmo__file_store_again(&file, letters->synced, letters->size);
+        segmo__file_close(&file);
+    }
+    segmo__file_append_unlock(letters->fd);
+    segmo__free(path);
+    return code;
+}
+
 static int sync_current(segmo__dead_letters *letters)
 {
-    int code = letters->unsynced ? segmo__file_append_sync(letters->fd) : 0;
+    int code = 0;
 
-    if (code == 0 && letters->unsynced && !letters->name_synced) {
+    if (letters->size == letters->synced)
+        return 0;
+    if (letters->sync_failed)
+        code = store_again(letters);
+    if (code == 0)
+        code = segmo__file_append_sync(letters->fd);
+    letters->sync_failed = code != 0;
+    if (code == 0 && !letters->name_synced) {
         code = segmo__file_sync_path(letters->dir);
         letters->name_synced = code == 0;
     }
     if (code == 0)
-        letters->unsynced = 0;
+        letters->synced = letters->size;
     return code;
 }
 
@@ -181,7 +207,7 @@ static int start_file(segmo__dead_letters *letters)
         return code;
     code = segmo__file_mkdir(letters->dir);
     close_current(letters);
-    letters->size = 0;
+    letters->size = letters->synced = 0;
     letters->name_synced = 0;
     segmo__buf_init(&name, 128);
     segmo__buf_addf(&name, "%013lld-%ld-%016llx.ndjson", (long long)segmo__clock_wall_ms(),
@@ -218,10 +244,8 @@ static int append_line(segmo__dead_letters *letters, segmo__slice line)
     code = size < 0 ? (int)size : cut_rest(letters, size);
     if (code == 0)
         code = segmo__file_append(letters->fd, line.at, line.len);
-    if (code == 0) {
+    if (code == 0)
         letters->size += line.len;
-        letters->unsynced = 1;
-    }
     segmo__file_append_unlock(letters->fd);
     return code;
 }
