@@ -13,6 +13,7 @@ PREFIX  ?= /usr/local
 LIBDIR  ?= $(PREFIX)/lib
 DESTDIR ?=
 FUZZ_SECONDS ?= 60
+DIFFERENTIAL_COUNT ?= 1000000
 B       := build/$(CONFIG)
 
 ifeq ($(MAKELEVEL),0)
@@ -66,7 +67,7 @@ CORE_OBJ    := $(CORE_SRC:%.c=$(B)/%.o)
 PROGRAM_OBJ := $(PROGRAM_SRC:%.c=$(B)/%.o)
 UNIT_BIN    := $(UNIT_SRC:tests/%.c=$(B)/%)
 FUZZ_BIN    := $(FUZZ_SRC:tests/%.c=$(B)/%)
-HOST_SRC    := $(wildcard tests/integration/*.c)
+HOST_SRC    := $(wildcard tests/integration/*.c tests/differential/*.c)
 HOST_BIN    := $(HOST_SRC:tests/%.c=$(B)/%)
 BENCH_BIN   := $(BENCH_SRC:tests/%.c=$(B)/%)
 
@@ -74,7 +75,7 @@ BENCH_BIN   := $(BENCH_SRC:tests/%.c=$(B)/%)
 
 .DEFAULT_GOAL := help
 .PHONY: help packages all run serve test unit vectors integration ruby check lint format generated \
-        check-generated abi abi-record fuzz fuzz-corpora bench bench-gateway wheel gem install uninstall clean
+        check-generated abi abi-record fuzz fuzz-corpora differential bench bench-gateway wheel gem install uninstall clean
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1@\2/p' Makefile | expand -t 1 | awk -F@ '{printf "%-24s%s\n", $$1, $$2}'
 
@@ -136,6 +137,11 @@ fuzz: ## each fuzz target for FUZZ_SECONDS (60); what ends one is kept in build/
 
 fuzz-corpora: ## put what the fuzzer has found into the corpora that `make test` replays
 	@$(PYTHON) tests/fuzz/run.py --minimise
+
+differential: ## the JSON scanner beside Python's on DIFFERENTIAL_COUNT (1,000,000) documents
+	$(PACKAGES) build run
+	@$(MAKE) host-programs
+	@$(PYTHON) tests/differential/scanner.py --count $(DIFFERENTIAL_COUNT)
 
 lint: ## layers, banned calls, exported names, header, format, types of the Python package
 	@$(MAKE) products
@@ -258,6 +264,10 @@ $(B)/fuzz/%: $(B)/tests/fuzz/%.o $(FUZZ_HELP:%.c=$(B)/%.o) $(FUZZ_MAIN) $(B)/pro
 	$(call say,ld,$@)$(CC) $(ALL_LDFLAGS) $(if $(FUZZ_MAIN),,-fsanitize=fuzzer) -o $@ $^ $(LIBS) -lz
 
 $(B)/integration/%: $(B)/tests/integration/%.o $(B)/libsegmo.a
+	@mkdir -p $(@D)
+	$(call say,ld,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+$(B)/differential/%: $(B)/tests/differential/%.o $(B)/libsegmo.a
 	@mkdir -p $(@D)
 	$(call say,ld,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
