@@ -24,10 +24,10 @@ void segmo__outlet_settle_delivered(segmo__outlet *outlet, const segmo__lane_ite
 void segmo__outlet_report_skips(segmo__outlet *outlet)
 {
     if (outlet->skips > 0)
-        segmo__client_report(outlet->client, SEGMO_REPORT_SKIPPED,
-                             "\"destination\":\"%s\",\"reason\":\"%s\",\"count\":%llu",
-                             segmo__destination_name(outlet->destination), outlet->skip_reason,
-                             (unsigned long long)outlet->skips);
+        segmo__reports_tell(outlet->client->reports, SEGMO_REPORT_SKIPPED,
+                            "\"destination\":\"%s\",\"reason\":\"%s\",\"count\":%llu",
+                            segmo__destination_name(outlet->destination), outlet->skip_reason,
+                            (unsigned long long)outlet->skips);
     outlet->skips = 0;
 }
 
