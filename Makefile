@@ -75,7 +75,7 @@ BENCH_BIN   := $(BENCH_SRC:tests/%.c=$(B)/%)
 
 .DEFAULT_GOAL := help
 .PHONY: help packages all run serve test unit vectors integration ruby check lint format generated \
-        check-generated abi abi-record fuzz fuzz-corpora differential network soak bench bench-gateway wheel \
+        check-generated abi abi-record fuzz fuzz-corpora differential network processes soak bench bench-gateway wheel \
         gem install uninstall clean
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1@\2/p' Makefile | expand -t 1 | awk -F@ '{printf "%-24s%s\n", $$1, $$2}'
@@ -175,6 +175,11 @@ network: ## the long form of the network's tests: 5,000 broken connections, 10 m
 	@$(MAKE) products host-programs
 	@$(MAKE) CONFIG=test host-programs
 	@SEGMO_LONG=1 $(PYTHON) -m pytest -q --tb=short -rs -p no:cacheprovider tests/integration/network
+
+processes: ## the ways processes end, fork and wait, with Python and Ruby, as one table
+	$(PACKAGES) build run python ruby test
+	@$(MAKE) products python-package ruby-products
+	@RUBY=$(RUBY) $(PYTHON) tests/processes/processes.py
 
 soak: ## an hour of 2,000 messages a second on a bad network, for a client and a gateway (SOAK_MINUTES=n)
 	$(PACKAGES) build python test
