@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from harness import Process, wait_until
+from servers import COMMANDS
 
 import segmo
 
@@ -120,6 +121,23 @@ def test_uwsgi(start, sandbox, threads):
     all_arrived_once(sandbox)  # before the end: uWSGI skips the exit handlers of a worker that it takes for busy
     all_arrived_once(sandbox, model="uWSGI, 4 processes, %s" % ("with threads" if threads else "without threads"),
                      end_s=stopped(server))
+
+
+@pytest.mark.parametrize("kind", ["gunicorn", "uwsgi"])
+def test_callbacks_work_in_every_worker(start, sandbox, kind):
+    """Of a client that has begun in the process that forked them, whether or not Python was told of the fork."""
+    at = "127.0.0.1:%d" % free_port()
+    server = start(*COMMANDS[kind]("wsgi:application", at), *(["--enable-threads"] if kind == "uwsgi" else []))
+    wait_until(lambda: answers("http://" + at), "%s answers" % kind)
+    sandbox.script({"status": 422})
+    heard, first = set(), 1
+    while len(heard) < 2:
+        with urllib.request.urlopen(f"http://{at}/?first={first}&count=1", timeout=20) as answer:
+            worker = answer.read().decode()
+        first += 1
+        wait_until(lambda: "heard in " + worker in server.log(), "worker %s hears that its message is dead" % worker)
+        heard.add(worker)
+    stopped(server)
 
 
 @pytest.fixture
