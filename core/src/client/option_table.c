@@ -231,6 +231,9 @@ const segmo__option segmo__options[] = {
     FLAG("reports.letters", 0, "false",
          "Report a dead message with its whole letter, the message and the answer, and not only "
          "its messageId and the reason. Such reports hold personal data."),
+    FLAG("reports.steps", 0, "false",
+         "With reports.attempts: also report that a request starts (its outcome is \"started\"), "
+         "and name the messages that are skipped, so that each one can be followed."),
     COUNT("reports.max", "10000", 1, 10000000,
           "How many reports wait to be read. More are counted, not kept."),
     FLAG("debug", 0, "false",

@@ -46,6 +46,7 @@ segmo__outlet *segmo__outlet_new(segmo__outlet_shop *shop, segmo__destination de
     outlet->destination = destination;
     outlet->source = source_hash;
     outlet->mean_bytes = 1024;
+    segmo__buf_init(&outlet->skip_ids, 2 * SEGMO__OUTLET_BODY_MAX);
     rules = segmo__client_rules(shop->client);
     fill_buckets(outlet, rules, segmo__clock_mono_ms());
     segmo__rules_release(rules);
@@ -71,6 +72,7 @@ void segmo__outlet_free(segmo__outlet *outlet)
     free_flights(outlet->pool);
     free_flights(outlet->away);
     end_lanes(outlet);
+    segmo__buf_free(&outlet->skip_ids);
     segmo__free(outlet);
 }
 
@@ -104,9 +106,9 @@ uint32_t segmo__outlet_batch_size(const segmo__outlet *outlet, const segmo__rule
     return fits < 1 ? 1 : fits < count ? (uint32_t)fits : count;
 }
 
-static void take_record(segmo__outlet *outlet, const segmo__source *source,
-                        const segmo__record_ref *ref, segmo__slice stored, uint64_t backlog,
-                        uint32_t batch, int64_t now_ms)
+static void take_record(segmo__outlet *outlet, const segmo__rules *rules,
+                        const segmo__source *source, const segmo__record_ref *ref,
+                        segmo__slice stored, uint64_t backlog, uint32_t batch, int64_t now_ms)
 {
     segmo__message message;
     segmo__decision decision;
@@ -116,7 +118,7 @@ static void take_record(segmo__outlet *outlet, const segmo__source *source,
         return;
     decision = segmo__route(source, &message, outlet->destination);
     if (!decision.send) {
-        segmo__outlet_settle_skipped(outlet, ref, decision.reason);
+        segmo__outlet_settle_skipped(outlet, rules, ref, &message, decision.reason);
         return;
     }
     item = (segmo__lane_item){.user = (uint32_t)(message.user ^ message.user >> 32),
@@ -145,8 +147,8 @@ static void read_spool(segmo__outlet *outlet, const segmo__rules *rules,
             if (segmo__lanes_full(outlet->lanes) ||
                 !segmo__spool_next(outlet->cursor, &ref, &stored))
                 return;
-            take_record(outlet, source, &ref, stored, counts.pending_records[outlet->destination],
-                        batch, now_ms);
+            take_record(outlet, rules, source, &ref, stored,
+                        counts.pending_records[outlet->destination], batch, now_ms);
         }
     }
 }
