@@ -245,7 +245,7 @@ export class Detail {
         make("div", {class: "switch", role: "group", "aria-label": "Whose form"}, DESTINATIONS.map((name, j) => make("button",
           {id: `form-${j}`, "aria-pressed": String(i === j), on: {click: () => this.chooseForm(j - this.#chosen)}}, name))),
         bodies.length > 0 && make("span", {class: "legend"},
-          make("span", {class: "mark is-changed"}, plural(changed, "name")), " changed ",
+          changed > 0 && [make("span", {class: "mark is-changed"}, plural(changed, "name")), "changed"],
           make("span", {class: "swatch is-left"}), "not sent ", make("span", {class: "mark is-added"}, "added"))),
       make("div", {class: "sides"},
         make("div", {class: "side"}, make("h3", {}, "As it came"), lines(message, {left})),

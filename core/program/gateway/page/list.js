@@ -204,7 +204,8 @@ export class List {
       setText(cells.user, row.user);
       setClass(cells.user, row.isAnonymous ? "user is-anonymous" : "user");
       setText(cells.event, row.intake === REFUSED ? `${row.event ? `${row.event} · ` : ""}rejected: ${reasonWords(row.reason)}`
-        : row.intake === DUPLICATE ? `${row.event ? `${row.event} · ` : ""}duplicate` : row.event);
+        : row.intake === DUPLICATE ? `${row.event ? `${row.event} · ` : ""}duplicate` : row.event || row.type);
+      setClass(cells.event, row.event || row.intake === REFUSED ? "event" : "event is-unnamed");
       setClass(element, `row${row.intake === REFUSED ? " is-refused" : row.intake === DUPLICATE ? " is-duplicate" : ""}`);
       element.setAttribute("aria-setsize", this.messages.view.length);
     }

@@ -11,7 +11,6 @@ const POINTS = 150; // a chart shows at most about so many: several seconds beco
 const REASONS_SHOWN = 5;
 const PENDING = 5, P50 = 6, P99 = 8;
 
-const age = (ms) => (ms === 0 ? "0" : span(ms));
 const mean = (values) => (values.length ? values.reduce((sum, value) => sum + value, 0) / values.length : 0);
 const known = (values) => values.filter((value) => value !== null);
 
@@ -38,7 +37,7 @@ export class Overview {
         {name: "accepted", key: "accepted"}, {name: "to Segment", key: "segment"}, {name: "to MoEngage", key: "moengage"}]}),
       failures: new Chart({title: "Failures by reason", hint: "rejected messages and failed requests", format: short, stacked: true, whole: true, series: []}),
       segment: latency("Segment"), moengage: latency("MoEngage"),
-      age: new Chart({title: "Queue age", hint: "of the oldest message that waits", format: age, area: true, series: [{name: "oldest", key: "age"}]}),
+      age: new Chart({title: "Queue age", hint: "of the oldest message that waits", format: span, area: true, series: [{name: "oldest", key: "age"}]}),
       waiting: new Chart({title: "Queue length", hint: "messages that wait", format: short, whole: true, series: [
         {name: "for Segment", key: "segment"}, {name: "for MoEngage", key: "moengage"}]}),
     };
