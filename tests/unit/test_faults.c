@@ -1,5 +1,6 @@
 /* Fault runs: thirty-odd scenarios, in which each allocation and each call that reaches the disk
- * fails, one after the other, once and from then on. The process must not end by a signal, each
+ * fails, one after the other, once and from then on, and in which the process may open no, one, two
+ * more descriptors, and so on. The process must not end by a signal, each
  * refusal must say why, and what was accepted must be delivered, or be a dead letter, once a client
  * without faults has opened the directory.
  *
@@ -22,6 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -29,11 +31,12 @@
 
 #include <cmocka.h>
 
-#define FLUSH_MS 120
-#define COUNT(a) (sizeof(a) / sizeof(a)[0])
+#define FLUSH_MS         120
+#define MOST_DESCRIPTORS 24
+#define COUNT(a)         (sizeof(a) / sizeof(a)[0])
 
-enum { ALLOCATION, FILE_CALL, KINDS };
-static const char *const kind_names[KINDS] = {"memory", "file"};
+enum { ALLOCATION, FILE_CALL, DESCRIPTOR, KINDS };
+static const char *const kind_names[KINDS] = {"memory", "file", "descriptor"};
 
 /* ---- what is shared between the processes ------------------------------------------------- */
 
@@ -46,7 +49,7 @@ static struct ledger {
     atomic_uint next;
     atomic_uint mute; /* refusals without words */
     atomic_long points[KINDS];
-    atomic_int stage; /* for diagnosis: the scenario had ended */
+    atomic_uint refused; /* because the spool was full */
 } * ledger;
 
 static const char *dir;
@@ -109,32 +112,23 @@ static int heard(int status, segmo_error *err)
         heard(status_of_it, err);                                                                  \
     })
 
-static void set(const char *name, const char *value)
+static int set(const char *name, const char *value)
 {
-    TRY(segmo_config_set(config, name, value, &err));
+    return TRY(segmo_config_set(config, name, value, &err)) == SEGMO_OK;
 }
 
 static int configure(void)
 {
     char url[64];
 
-    if (TRY(segmo_config_new(&config, &err)) != SEGMO_OK)
-        return 0;
     snprintf(url, sizeof url, "http://127.0.0.1:%u", server->port);
-    set("spool.dir", spool);
-    set("segment.host", url);
-    set("segment.write_key", "WK");
-    set("delivery.gzip", "false");
-    set("delivery.flush_interval_ms", "5");
-    set("delivery.backoff_base_ms", "10");
-    set("delivery.backoff_cap_ms", "20");
-    set("close.timeout_ms", "50");
-    if (both) {
-        set("moengage.url", url);
-        set("moengage.app_id", "APP");
-        set("moengage.data_api_key", "KEY");
-    }
-    return 1;
+    if (TRY(segmo_config_new(&config, &err)) != SEGMO_OK || !set("spool.dir", spool) ||
+        !set("segment.host", url) || !set("segment.write_key", "WK") ||
+        !set("delivery.gzip", "false") || !set("delivery.flush_interval_ms", "5") ||
+        !set("delivery.backoff_base_ms", "10") || !set("delivery.backoff_cap_ms", "20"))
+        return 0;
+    return !both || (set("moengage.url", url) && set("moengage.app_id", "APP") &&
+                     set("moengage.data_api_key", "KEY"));
 }
 
 static int open_client(void)
@@ -180,6 +174,7 @@ static void put_one(size_t filling, int bad)
         status = TRY(segmo_client_sync(client, 1000, &err));
     if (status == SEGMO_OK)
         accepted(n);
+    atomic_fetch_add(&ledger->refused, status == SEGMO_ERR_FULL);
 }
 
 static void put(unsigned count)
@@ -324,11 +319,8 @@ static void enqueue_batch(void)
 
 static void sync_always(void)
 {
-    if (configure()) {
-        set("spool.sync", "always");
-        if (open_client())
-            put(6);
-    }
+    if (configure() && set("spool.sync", "always") && open_client())
+        put(6);
     end();
 }
 
@@ -339,12 +331,9 @@ static void deliver(void)
 
 static void deliver_packed(void)
 {
-    if (configure()) {
-        set("delivery.gzip", "true");
-        if (open_client()) {
-            put(12);
-            flush(FLUSH_MS);
-        }
+    if (configure() && set("delivery.gzip", "true") && open_client()) {
+        put(12);
+        flush(FLUSH_MS);
     }
     end();
 }
@@ -378,12 +367,9 @@ static void deliver_to_both(void)
 static void deliver_by_segment_api(void)
 {
     both = 1;
-    if (configure()) {
-        set("moengage.api", "segment");
-        if (open_client()) {
-            put(6);
-            flush(FLUSH_MS);
-        }
+    if (configure() && set("moengage.api", "segment") && open_client()) {
+        put(6);
+        flush(FLUSH_MS);
     }
     end();
 }
@@ -526,10 +512,8 @@ static void import_streams(void)
     int text_len = snprintf(text, sizeof text, payload, n, n);
     size_t len = 0;
 
-    if (configure()) {
-        set("source.type", "http");
-        if (open_client() &&
-            TRY(segmo_client_import_streams(client, NULL, text, (size_t)text_len, &answer, &len,
+    if (configure() && set("source.type", "http") && open_client()) {
+        if (TRY(segmo_client_import_streams(client, NULL, text, (size_t)text_len, &answer, &len,
                                             &err)) == SEGMO_OK &&
             strstr(answer, "\"accepted\":1"))
             accepted(n);
@@ -598,12 +582,10 @@ static void look_at_all(void)
 static void overflow(const char *policy)
 {
     atomic_store(&server->mood, MOOD_UNAVAILABLE);
-    if (configure()) {
-        set("spool.max_bytes", "65536");
-        set("spool.when_full", policy);
-        if (open_client())
-            for (int i = 0; i < 40; i++)
-                put_one(3000, 0);
+    if (configure() && set("spool.max_bytes", "65536") && set("spool.when_full", policy) &&
+        open_client()) {
+        for (int i = 0; i < 40; i++)
+            put_one(3000, 0);
         flush(20);
     }
     end();
@@ -641,12 +623,9 @@ static void only_in_memory(void)
 {
     for (unsigned n = 0; n < 20; n++)
         atomic_store(&ledger->excused[n], 1);
-    if (configure()) {
-        set("spool.memory_only", "true");
-        if (open_client()) {
-            put(10);
-            flush(FLUSH_MS);
-        }
+    if (configure() && set("spool.memory_only", "true") && open_client()) {
+        put(10);
+        flush(FLUSH_MS);
     }
     end();
 }
@@ -721,6 +700,18 @@ typedef struct fault {
     int way;
 } fault;
 
+/* Allows so many descriptors more than are open now. */
+static void limit_descriptors(long more)
+{
+    struct rlimit limit;
+    int next = dup(0);
+
+    getrlimit(RLIMIT_NOFILE, &limit);
+    limit.rlim_cur = more < 0 ? limit.rlim_max : (rlim_t)(next + more);
+    setrlimit(RLIMIT_NOFILE, &limit);
+    close(next);
+}
+
 static void play_in_child(const fault *run)
 {
     int for_ever = run->way >= (int)COUNT(codes);
@@ -731,10 +722,14 @@ static void play_in_child(const fault *run)
     failing.for_ever = for_ever;
     segmo__file_hook(fail_call, NULL);
     segmo__mem_fail(run->kind == ALLOCATION ? run->nth : -1, for_ever);
+    if (run->kind == DESCRIPTOR)
+        limit_descriptors(run->nth);
     run->of->play();
+    limit_descriptors(-1);
     if (run->nth < 0) {
         atomic_store(&ledger->points[ALLOCATION], segmo__mem_count());
         atomic_store(&ledger->points[FILE_CALL], atomic_load(&failing.calls));
+        atomic_store(&ledger->points[DESCRIPTOR], MOST_DESCRIPTORS);
     }
     segmo__mem_fail(-1, 0);
     segmo__file_hook(NULL, NULL);
@@ -883,7 +878,7 @@ static void fail_each_point(const scenario *of, int kind, long points, long step
 
         if (step == 1 || way % 2 == 0)
             check(&once);
-        if (step == 1 || way % 2 != 0)
+        if (kind != DESCRIPTOR && (step == 1 || way % 2 != 0))
             check(&on);
     }
 }
@@ -921,7 +916,8 @@ static void no_fault_costs_an_accepted_message_or_the_process(void **state)
     (void)state;
     if (one && sscanf(one, "%63[a-z_]:%15[a-z]:%ld:%d", name, kind, &run.nth, &run.way) == 4) {
         run.of = find_scenario(name);
-        run.kind = strcmp(kind, kind_names[FILE_CALL]) == 0;
+        for (run.kind = 0; run.kind < KINDS - 1 && strcmp(kind, kind_names[run.kind]) != 0;)
+            run.kind++;
         check(&run);
         return;
     }
@@ -930,6 +926,57 @@ static void no_fault_costs_an_accepted_message_or_the_process(void **state)
             fail_all_of(&scenarios[i]);
     print_message("%u runs of %zu scenarios with %u points where they can fail\n", runs,
                   named ? (size_t)1 : COUNT(scenarios), points_seen);
+}
+
+/* ---- a disk that fills up and gets room again ---- */
+
+static void fill_and_go_on(void)
+{
+    unsigned before;
+
+    alarm(60);
+    if (!begin())
+        exit(2);
+    atomic_store(&server->mood, MOOD_UNAVAILABLE);
+    for (before = 0; atomic_load(&ledger->refused) == 0 && before < 3000; before++)
+        put_one(30000, 0);
+    if (atomic_load(&ledger->refused) == 0)
+        exit(3); /* it never got full */
+    atomic_store(&server->mood, MOOD_OK);
+    if (segmo_client_flush(client, 30000, NULL) != SEGMO_OK)
+        exit(4);
+    if (segmo_client_wait_room(client, 10000, NULL) != SEGMO_OK)
+        exit(5);
+    atomic_store(&ledger->refused, 0);
+    for (int i = 0; i < 50; i++)
+        put_one(30000, 0);
+    if (atomic_load(&ledger->refused) > 0)
+        exit(6);
+    flush(30000);
+    end();
+    exit(0);
+}
+
+static void a_full_disk_refuses_delivers_and_accepts_again(void **state)
+{
+    pid_t child;
+    int how;
+
+    (void)state;
+    begin_anew();
+    mkdir(spool, 0700);
+    if (mount("none", spool, "tmpfs", 0, "size=20m,mode=0700") != 0) {
+        print_message("not run: a small file system cannot be mounted here\n");
+        skip();
+    }
+    fflush(NULL);
+    child = fork();
+    if (child == 0)
+        fill_and_go_on();
+    how = wait_for(child);
+    umount2(spool, MNT_DETACH);
+    assert_int_equal(how, 0);
+    assert_null(find_lost());
 }
 
 static int set_up(void **state)
@@ -942,6 +989,7 @@ static int set_up(void **state)
     dir = scratch_dir_make();
     snprintf(spool, sizeof spool, "%s/spool", dir);
     snprintf(settings, sizeof settings, "%s/settings.json", dir);
+    setenv("HOME", dir, 1);
     return ledger == MAP_FAILED;
 }
 
@@ -958,6 +1006,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_fault_costs_an_accepted_message_or_the_process),
+        cmocka_unit_test(a_full_disk_refuses_delivers_and_accepts_again),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
