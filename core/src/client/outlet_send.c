@@ -211,8 +211,10 @@ static int launch(segmo__outlet *outlet, const segmo__rules *rules, const segmo_
     segmo__outlet_shop *shop = outlet->shop;
     int gzipped = 0;
 
-    segmo__count(&outlet->tally->bytes_raw, body->bytes->len);
     segmo__buf_add_char(&flight->url, '\0');
+    if (flight->url.failed)
+        return segmo__fail_memory(err);
+    segmo__count(&outlet->tally->bytes_raw, body->bytes->len);
     flight->endpoint = body->endpoint;
     if (compresses(outlet, rules)) {
         if (segmo__packer_give(shop->packer, body->bytes, &flight->body, flight))
