@@ -75,7 +75,8 @@ BENCH_BIN   := $(BENCH_SRC:tests/%.c=$(B)/%)
 
 .DEFAULT_GOAL := help
 .PHONY: help packages all run serve test unit vectors integration ruby check lint format generated \
-        check-generated abi abi-record fuzz fuzz-corpora differential bench bench-gateway wheel gem install uninstall clean
+        check-generated abi abi-record fuzz fuzz-corpora differential network processes soak bench bench-gateway wheel \
+        gem install uninstall clean
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1@\2/p' Makefile | expand -t 1 | awk -F@ '{printf "%-24s%s\n", $$1, $$2}'
 
@@ -98,7 +99,7 @@ serve: ## a gateway beside a sandbox, until Ctrl-C: what a Segment library can b
 test: ## everything a change must pass: unit tests with their vectors, integration (under 10 minutes)
 	$(PACKAGES) build run python ruby test
 	@$(MAKE) products host-programs python-package ruby-products
-	@$(MAKE) CONFIG=test test-programs fuzz-programs
+	@$(MAKE) CONFIG=test test-programs fuzz-programs host-programs
 	$(SUITE) unit:test replay:test pytest:release+ruby:release
 
 unit: ## the unit tests alone (CONFIG=asan or tsan: with a sanitizer)
@@ -114,6 +115,7 @@ vectors: ## of the unit tests, those that read case files from tests/vectors
 integration: ## the tests of the built program and library alone
 	$(PACKAGES) build python test
 	@$(MAKE) products host-programs python-package
+	@$(MAKE) CONFIG=$(TEST_CONFIG) host-programs
 	$(SUITE) pytest:$(CONFIG)
 
 ruby: ## the Ruby gem's tests alone
@@ -167,6 +169,22 @@ abi: ## compare the library with the binary interface of the last release
 abi-record: ## record the binary interface of a release
 	@$(MAKE) products
 	@tests/abi/abi.sh record $(B)/libsegmo.so.1
+
+network: ## the long form of the network's tests: 5,000 broken connections, 10 minutes of a flapping network
+	$(PACKAGES) build python test
+	@$(MAKE) products host-programs
+	@$(MAKE) CONFIG=test host-programs
+	@SEGMO_LONG=1 $(PYTHON) -m pytest -q --tb=short -rs -p no:cacheprovider tests/integration/network
+
+processes: ## the ways processes end, fork and wait, with Python and Ruby, as one table
+	$(PACKAGES) build run python ruby test
+	@$(MAKE) products python-package ruby-products
+	@RUBY=$(RUBY) $(PYTHON) tests/processes/processes.py
+
+soak: ## an hour of 2,000 messages a second on a bad network, for a client and a gateway (SOAK_MINUTES=n)
+	$(PACKAGES) build python test
+	@$(MAKE) products host-programs
+	@$(PYTHON) tests/soak/soak.py
 
 bench: ## the figures, as ratios taken in one run
 	$(PACKAGES) build run python ruby

@@ -11,7 +11,7 @@ packages_for() {
     run)   echo python3 ca-certificates ;;
     ruby)  echo ruby ruby-dev ruby-ffi bundler ;;
     test)  echo python3 python3-pytest libcmocka-dev curl openssl procps util-linux \
-                python3-attr python3-numpy python3-pydantic python3-prometheus-client python3-django \
+                iproute2 nftables python3-attr python3-numpy python3-pydantic python3-prometheus-client python3-django \
                 python3-flask python3-fastapi python3-celery python3-redis redis-server gunicorn \
                 python3-uvicorn python3-hypercorn python3-jwt python3-cryptography uwsgi-core uwsgi-plugin-python3 \
                 ruby-minitest ruby-rspec ruby-oj ruby-railties ruby-activerecord ruby-activejob ruby-sqlite3 \
