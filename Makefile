@@ -136,6 +136,7 @@ power-cuts: ## 20,000 simulated power cuts (POWER_CUTS=n), and kills at every ch
 	$(PACKAGES) build test
 	@$(MAKE) CONFIG=test test-programs
 	POWER_CUTS=$(POWER_CUTS) build/test/unit/test_power_cuts
+	CLIENT_CUTS=$(POWER_CUTS) build/test/unit/test_client_power_cuts
 	KILL_HISTORIES=20 build/test/unit/test_kill_points
 
 model: ## the spool against a plain model: 100,000 random sequences (MODEL_SEQUENCES=n)
