@@ -15,6 +15,10 @@ DESTDIR ?=
 FUZZ_SECONDS ?= 60
 DIFFERENTIAL_COUNT ?= 1000000
 B       := build/$(CONFIG)
+TORTURE ?= 500
+POWER_CUTS ?= 20000
+MODEL_SEQUENCES ?= 100000
+ORDER_SEEDS ?= 1000
 
 ifeq ($(MAKELEVEL),0)
 MAKEFLAGS += -j$(JOBS) --no-print-directory
@@ -74,9 +78,9 @@ BENCH_BIN   := $(BENCH_SRC:tests/%.c=$(B)/%)
 # ---- what you call ---------------------------------------------------------------------------
 
 .DEFAULT_GOAL := help
-.PHONY: help packages all run serve test unit vectors integration ruby check lint format generated \
-        check-generated abi abi-record fuzz fuzz-corpora differential network processes soak bench bench-gateway wheel \
-        gem install uninstall clean
+.PHONY: help packages all run serve test unit vectors integration ruby check torture power-cuts \
+        model faults order network processes soak fuzz fuzz-corpora differential lint format \
+        generated check-generated abi abi-record bench bench-gateway wheel gem install uninstall clean
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1@\2/p' Makefile | expand -t 1 | awk -F@ '{printf "%-24s%s\n", $$1, $$2}'
 
@@ -144,6 +148,33 @@ differential: ## the JSON scanner beside Python's on DIFFERENTIAL_COUNT (1,000,0
 	$(PACKAGES) build run
 	@$(MAKE) host-programs
 	@$(PYTHON) tests/differential/scanner.py --count $(DIFFERENTIAL_COUNT)
+
+torture: ## kill -9 at TORTURE random moments (500), then a table of what was lost and doubled
+	$(PACKAGES) build python
+	@$(MAKE) products host-programs
+	@$(PYTHON) tests/torture/kills.py --kills $(TORTURE)
+
+power-cuts: ## 20,000 simulated power cuts (POWER_CUTS=n), and kills at every change of 20 lives of a spool
+	$(PACKAGES) build test
+	@$(MAKE) CONFIG=test test-programs
+	POWER_CUTS=$(POWER_CUTS) build/test/unit/test_power_cuts
+	CLIENT_CUTS=$(POWER_CUTS) build/test/unit/test_client_power_cuts
+	KILL_HISTORIES=20 build/test/unit/test_kill_points
+
+model: ## the spool against a plain model: 100,000 random sequences (MODEL_SEQUENCES=n)
+	$(PACKAGES) build test
+	@$(MAKE) CONFIG=test test-programs
+	MODEL_SEQUENCES=$(MODEL_SEQUENCES) build/test/unit/test_spool_model
+
+faults: ## each allocation, file call and descriptor of 35 scenarios fails (an hour)
+	$(PACKAGES) build test
+	@$(MAKE) CONFIG=test test-programs
+	FAULTS=all build/test/unit/test_faults
+
+order: ## order and outcomes under scripted answers: 1,000 seeds (ORDER_SEEDS=n)
+	$(PACKAGES) build python
+	@$(MAKE) products host-programs
+	@$(PYTHON) tests/torture/order.py --seeds $(ORDER_SEEDS)
 
 lint: ## layers, banned calls, exported names, header, format, types of the Python package
 	@$(MAKE) products
