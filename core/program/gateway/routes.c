@@ -231,6 +231,8 @@ static void serve(void *ctx, const http_request *request, http_answer *answer)
     const struct route *route = find_route(request->head);
     struct gateway *gateway = ctx;
 
+    if (!route)
+        return; /* admit() has answered */
     switch (route->kind) {
     case SINGLE:
     case BATCH:
