@@ -247,6 +247,8 @@ $(B)/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
 	$(call say,cc,$<)$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
 
+$(B)/core/program/gateway/page_files.o: $(wildcard core/program/gateway/page/*)
+
 $(B)/libsegmo.a: $(CORE_OBJ)
 	@rm -f $@
 	$(call say,ar,$@)ar rcsD $@ $^

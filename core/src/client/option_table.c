@@ -233,6 +233,9 @@ const segmo__option segmo__options[] = {
     FLAG("reports.letters", 0, "false",
          "Report a dead message with its whole letter, the message and the answer, and not only "
          "its messageId and the reason. Such reports hold personal data."),
+    FLAG("reports.steps", 0, "false",
+         "With reports.attempts: also report that a request starts (its outcome is \"started\"), "
+         "and name the messages that are skipped, so that each one can be followed."),
     COUNT("reports.max", "10000", 1, 10000000,
           "How many reports wait to be read. More are counted, not kept."),
     FLAG("debug", 0, "false",
@@ -291,6 +294,20 @@ const segmo__option segmo__options[] = {
            "A second one that counts as well, so that the first can be changed without a gap."),
     TEXT("gateway.export_source", 0, NULL,
          "The id of the source that the campaign export goes to. Default: the only source."),
+    FLAG("gateway.page", 0, "false",
+         "Show what passes on a page at /debug: every message with its values, so personal data. "
+         "Only this machine may open it, with its token. Read at start only."),
+    SECRET("gateway.page_token", 0,
+           "What opens the page; at least 16 characters. Without it a random one is made at start "
+           "and kept in the file page-token of the spool directory. Read at start only."),
+    TEXT("gateway.page_hosts", 0, NULL,
+         "Names, separated by blanks, by which other machines may open the page: what stands in "
+         "the browser's address bar, with the port where it shows one. Put TLS in front. Read at "
+         "start only."),
+    COUNT("gateway.page_messages", "10000", 100, 1000000,
+          "How many messages the page keeps. Read at start only."),
+    SIZE("gateway.page_memory", "16MiB", 1048576, 4294967295,
+         "How many bytes of messages it keeps; with more the oldest go first. Read at start only."),
     TEXT("library.name", 0, "segmo", "The name in context.library of messages that bring none."),
     TEXT("library.version", 0, SEGMO_VERSION,
          "The version in context.library of messages that bring none."),
