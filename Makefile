@@ -79,8 +79,9 @@ BENCH_BIN   := $(BENCH_SRC:tests/%.c=$(B)/%)
 
 .DEFAULT_GOAL := help
 .PHONY: help packages all run serve test unit vectors integration ruby check torture power-cuts \
-        model faults order network processes soak fuzz fuzz-corpora differential lint format \
-        generated check-generated abi abi-record bench bench-gateway wheel gem install uninstall clean
+        model faults order network processes soak fuzz fuzz-corpora differential coverage analyze \
+        reproducible lint format generated check-generated abi abi-record bench bench-gateway wheel \
+        gem install uninstall clean
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1@\2/p' Makefile | expand -t 1 | awk -F@ '{printf "%-24s%s\n", $$1, $$2}'
 
@@ -133,7 +134,7 @@ check: ## the suite under sanitizers and valgrind, lint, generated files, ABI (l
 	@$(MAKE) CONFIG=test test-programs
 	@$(MAKE) CONFIG=asan products host-programs test-programs fuzz-programs
 	@$(MAKE) CONFIG=tsan products host-programs test-programs
-	$(SUITE) make:lint make:check-generated make:abi unit:asan replay:asan pytest:asan \
+	$(SUITE) make:lint make:check-generated make:abi make:analyze unit:asan replay:asan pytest:asan \
 	    unit:tsan pytest:tsan valgrind:test
 
 fuzz: ## each fuzz target for FUZZ_SECONDS (60); what ends one is kept in build/fuzz/crashes
@@ -176,9 +177,20 @@ order: ## order and outcomes under scripted answers: 1,000 seeds (ORDER_SEEDS=n)
 	@$(MAKE) products host-programs
 	@$(PYTHON) tests/torture/order.py --seeds $(ORDER_SEEDS)
 
+coverage: ## lines and branches of core/src that the unit, fuzz and integration tests reach, by room
+	$(PACKAGES) build run test
+	@rm -rf build/cov
+	@$(MAKE) CONFIG=cov products host-programs test-programs fuzz-programs
+	$(SUITE) unit:cov replay:cov integration:cov
+	@$(PYTHON) tests/tools/coverage.py
+
 lint: ## layers, banned calls, exported names, header, format, types of the Python package
 	@$(MAKE) products
 	@$(PYTHON) tests/lint/lint.py
+
+analyze: ## cppcheck, gcc -fanalyzer and clang-tidy over core: no report (minutes)
+	$(PACKAGES) build check
+	@$(PYTHON) tests/tools/analyze.py $(filter-out -O% -g -D_FORTIFY%,$(ALL_CFLAGS))
 
 format: ## rewrite the C sources in the house style
 	@find core tests -name '*.[ch]' -exec clang-format -i {} +

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the Debian packages that are missing for the purposes named: build, run, python, ruby, test, bench, fuzz, check, coverage.
+# Installs the Debian packages that are missing for the purposes named: build, run, python, ruby, test, bench, fuzz, check.
 # Silent when nothing is missing. Without root it prints the command to run and fails.
 set -eu
 
@@ -19,8 +19,7 @@ packages_for() {
     bench) echo wrk util-linux ;;
     fuzz)  echo python3 clang libclang-rt-dev llvm ;;
     check) echo g++ clang clang-format clang-tidy cppcheck valgrind abigail-tools python3-mypy ;;
-    coverage) echo gcovr ;;
-    *)     echo "packages.sh: unknown purpose '$1' (build, run, python, ruby, test, bench, fuzz, check, coverage)" >&2; exit 2 ;;
+    *)     echo "packages.sh: unknown purpose '$1' (build, run, python, ruby, test, bench, fuzz, check)" >&2; exit 2 ;;
     esac
 }
 

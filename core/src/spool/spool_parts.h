@@ -177,7 +177,7 @@ struct segmo__spool {
 
 static inline int is_configured(const segmo__spool *spool, unsigned destination)
 {
-    return (spool->options.destinations >> destination) & 1u;
+    return (int)(spool->options.destinations >> destination & 1u);
 }
 
 void segmo__spool_notice(segmo__spool *spool, const char *code, uint64_t count, const char *format,
