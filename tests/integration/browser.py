@@ -45,7 +45,7 @@ class Browser:
         self._number, self._answers, self.events, self.problems = 0, {}, [], []
         self._arrived = threading.Condition()
         threading.Thread(target=self._listen, daemon=True).start()
-        self._session = None
+        self._session, self._preferred = None, {}
         target = next(each for each in self.call("Target.getTargets")["targetInfos"] if each["type"] == "page")
         self._session = self.call("Target.attachToTarget", targetId=target["targetId"], flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
@@ -115,13 +115,15 @@ class Browser:
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=scale, mobile=mobile)
 
     def prefer(self, **features):
-        """prefer(color_scheme="dark", reduced_motion="reduce")"""
+        """prefer(color_scheme="dark", reduced_motion="reduce"); what is not named stays."""
+        self._preferred.update(features)
         self.call("Emulation.setEmulatedMedia", features=[
-            {"name": "prefers-" + name.replace("_", "-"), "value": value} for name, value in features.items()])
+            {"name": "prefers-" + name.replace("_", "-"), "value": value} for name, value in self._preferred.items()])
 
     def evaluate(self, script):
         """The value of an expression in the page; a promise is waited for."""
-        answer = self.call("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
+        answer = self.call("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True,
+                           allowUnsafeEvalBlockedByCSP=False)
         if "exceptionDetails" in answer:
             raise PageError(answer["exceptionDetails"].get("exception", {}).get("description", "the script failed"))
         return answer["result"].get("value")
