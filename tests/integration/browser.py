@@ -86,7 +86,7 @@ class Browser:
     def call(self, method, **params):
         self._number += 1
         message = {"id": self._number, "method": method, "params": params}
-        if self._session:
+        if self._session and not method.startswith("Tracing."):  # which the browser as a whole does
             message["sessionId"] = self._session
         os.write(self._writes, json.dumps(message).encode() + b"\0")
         with self._arrived:
@@ -163,6 +163,19 @@ class Browser:
     def picture(self, path):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"]))
+
+    # ---- the browser's own trace ----
+
+    def begin_trace(self):
+        self.call("Tracing.start", transferMode="ReportEvents", traceConfig={
+            "includedCategories": ["devtools.timeline", "toplevel"], "excludedCategories": ["*"]})
+        return len(self.events)
+
+    def end_trace(self, begin):
+        """The events of the trace, each a dictionary of Chromium's trace format."""
+        self.call("Tracing.end")
+        self.wait_event("Tracing.tracingComplete", begin)
+        return [event for name, told in self.events[begin:] if name == "Tracing.dataCollected" for event in told["value"]]
 
     def end(self):
         self._process.kill()

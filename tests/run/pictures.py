@@ -3,10 +3,11 @@
 
     pictures.py [--seconds 75]
 
-They go to build/screenshots, and those of the guide to docs/guide as well.
+They go to build/screenshots, and those of the guide to docs/guide as well, in fewer colours.
 """
 import argparse
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -45,7 +46,8 @@ def main():
         for path in page_scene.pictures(browser, gateway, SCREENSHOTS):
             print(path.relative_to(ROOT))
         for name, page in OF_THE_GUIDE.items():
-            shutil.copy(SCREENSHOTS / (name + ".png"), ROOT / "docs/guide" / (page + ".png"))
+            subprocess.run(["pngquant", "--force", "--strip", "--speed", "1", "--output", ROOT / "docs/guide" / (page + ".png"),
+                            SCREENSHOTS / (name + ".png")], check=True)
     finally:
         for each in (traffic and traffic.stop, browser and browser.end, gateway and gateway.end, sandbox.end):
             if each:
