@@ -80,8 +80,8 @@ BENCH_BIN   := $(BENCH_SRC:tests/%.c=$(B)/%)
 .DEFAULT_GOAL := help
 .PHONY: help packages all run serve test unit vectors integration ruby check torture power-cuts \
         model faults order network processes soak fuzz fuzz-corpora differential coverage analyze \
-        reproducible lint format generated check-generated abi abi-record bench bench-gateway wheel \
-        gem install uninstall clean
+        reproducible lint format generated check-generated abi abi-record bench bench-gateway pictures \
+        wheel gem install uninstall clean
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1@\2/p' Makefile | expand -t 1 | awk -F@ '{printf "%-24s%s\n", $$1, $$2}'
 
@@ -238,6 +238,11 @@ bench-gateway: ## the gateway's figures, with wrk
 	$(PACKAGES) build run bench
 	@$(MAKE) products bench-programs
 	@$(PYTHON) tests/bench/gateway.py
+
+pictures: ## pictures of the debugger page, in build/screenshots; those of the guide are replaced
+	$(PACKAGES) build run pictures
+	@$(MAKE) products
+	@$(PYTHON) tests/run/pictures.py
 
 wheel: ## the Python package with the library inside, as build/wheel/segmo-*.whl
 	$(PACKAGES) build python
