@@ -11,7 +11,7 @@ from harness import ENVIRONMENT, PROGRAM, ROOT, SANITIZED, Process, wait_until
 HOST = pathlib.Path(PROGRAM).parent / "integration" / "host"
 # A build whose clocks a test can move; those with a sanitizer are.
 CLOCK_HOST = HOST if SANITIZED else ROOT / "build" / "test" / "integration" / "host"
-DEAD, WARNING, PAUSED, RESUMED, SETTINGS, ATTEMPT = 2, 4, 5, 6, 7, 9
+DEAD, SKIPPED, WARNING, PAUSED, RESUMED, SETTINGS, ATTEMPT = 2, 3, 4, 5, 6, 7, 9
 QUICK = {"delivery.flush_interval_ms": 10, "delivery.backoff_base_ms": 10, "delivery.backoff_cap_ms": 50}
 
 
