@@ -217,7 +217,7 @@ network: ## the long form of the network's tests: 5,000 broken connections, 10 m
 	$(PACKAGES) build python test
 	@$(MAKE) products host-programs
 	@$(MAKE) CONFIG=test host-programs
-	@SEGMO_LONG=1 $(PYTHON) -m pytest -q --tb=short -rs -p no:cacheprovider tests/integration/network
+	@SEGMO_LONG=1 $(PYTHON) -m pytest -q -s --tb=short -rs -p no:cacheprovider tests/integration/network
 
 processes: ## the ways processes end, fork and wait, with Python and Ruby, as one table
 	$(PACKAGES) build run python ruby test
