@@ -20,6 +20,7 @@ typedef struct segmo__limits_in_force {
     int report_delivered;
     int report_attempts;
     int report_letters;
+    int report_steps;
     int debug;
     int gzip;
     uint32_t gzip_level;
@@ -36,8 +37,8 @@ typedef struct segmo__limits_in_force {
     uint64_t events_per_minute;
     uint64_t requests_per_minute;
     int delivery_enabled;
-    char library_name[64];
-    char library_version[32];
+    uint32_t library_len;
+    char library[640]; /* as JSON, for messages that name none */
 } segmo__limits_in_force;
 
 /* Settings and numbers that belong together, swapped whole. */
