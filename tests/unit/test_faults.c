@@ -4,7 +4,8 @@
  * refusal must say why, and what was accepted must be delivered, or be a dead letter, once a client
  * without faults has opened the directory.
  *
- *     FAULTS=all build/test/unit/test_faults                     every point (long)
+ *     FAULTS=1 build/test/unit/test_faults                       every point (hours; 7: each 7th)
+ *     FAULT_SCENARIO=deliver build/test/unit/test_faults         of one scenario
  *     FAULT=deliver:file:17:2 build/test/unit/test_faults        one again: scenario, kind, point,
  *                                                                how it fails
  */
@@ -890,6 +891,14 @@ static void fail_each_point(const scenario *of, int kind, long points, long step
     }
 }
 
+/* Of the points every how-many-th. */
+static long step_of(long points)
+{
+    const char *wanted = getenv("FAULTS");
+
+    return wanted && atol(wanted) > 0 ? atol(wanted) : 1 + points / 2;
+}
+
 static void fail_all_of(const scenario *of)
 {
     fault none = {of, ALLOCATION, -1, 0};
@@ -901,7 +910,7 @@ static void fail_all_of(const scenario *of)
     for (int kind = 0; kind < KINDS; kind++) {
         points_seen += (unsigned)points[kind];
         if (points[kind] > 0)
-            fail_each_point(of, kind, points[kind], getenv("FAULTS") ? 1 : 1 + points[kind] / 2);
+            fail_each_point(of, kind, points[kind], step_of(points[kind]));
     }
 }
 
