@@ -66,7 +66,7 @@ static void what_was_synced_survives_a_power_cut(void **state)
 
     (void)state;
     if (one) {
-        unsigned number = (unsigned)atol(one);
+        unsigned number = (unsigned)strtoul(one, NULL, 10);
 
         cut_history(number / CUTS_PER_HISTORY, number, number + 1);
         return;

@@ -98,7 +98,7 @@ static size_t text_of(unsigned number, char *out)
     size_t len = 16 + number * 37 % 900;
 
     memset(out, '.', len);
-    out[sprintf(out, "%u", number)] = '.';
+    out[snprintf(out, len, "%u", number)] = '.';
     return len;
 }
 
