@@ -20,11 +20,11 @@ class Answer(dict):
 
 
 class LedHost(Process):
-    def __init__(self, **options):
-        if not os.access(HOST, os.X_OK):
-            pytest.skip("not run: %s is not built" % HOST)
+    def __init__(self, program=HOST, **options):
+        if not os.access(program, os.X_OK):
+            pytest.skip("not run: %s is not built" % program)
         options.setdefault("env", ENVIRONMENT)
-        super().__init__([str(HOST)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, **options)
+        super().__init__([str(program)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, **options)
         self.reports = []
 
     def ask(self, verb, rest=""):
