@@ -45,7 +45,7 @@ class Browser:
         self._number, self._answers, self.events, self.problems = 0, {}, [], []
         self._arrived = threading.Condition()
         threading.Thread(target=self._listen, daemon=True).start()
-        self._session = None
+        self._session, self._preferred = None, {}
         target = next(each for each in self.call("Target.getTargets")["targetInfos"] if each["type"] == "page")
         self._session = self.call("Target.attachToTarget", targetId=target["targetId"], flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
@@ -86,7 +86,7 @@ class Browser:
     def call(self, method, **params):
         self._number += 1
         message = {"id": self._number, "method": method, "params": params}
-        if self._session:
+        if self._session and not method.startswith("Tracing."):  # which the browser as a whole does
             message["sessionId"] = self._session
         os.write(self._writes, json.dumps(message).encode() + b"\0")
         with self._arrived:
@@ -115,13 +115,15 @@ class Browser:
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=scale, mobile=mobile)
 
     def prefer(self, **features):
-        """prefer(color_scheme="dark", reduced_motion="reduce")"""
+        """prefer(color_scheme="dark", reduced_motion="reduce"); what is not named stays."""
+        self._preferred.update(features)
         self.call("Emulation.setEmulatedMedia", features=[
-            {"name": "prefers-" + name.replace("_", "-"), "value": value} for name, value in features.items()])
+            {"name": "prefers-" + name.replace("_", "-"), "value": value} for name, value in self._preferred.items()])
 
     def evaluate(self, script):
         """The value of an expression in the page; a promise is waited for."""
-        answer = self.call("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
+        answer = self.call("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True,
+                           allowUnsafeEvalBlockedByCSP=False)
         if "exceptionDetails" in answer:
             raise PageError(answer["exceptionDetails"].get("exception", {}).get("description", "the script failed"))
         return answer["result"].get("value")
@@ -161,6 +163,19 @@ class Browser:
     def picture(self, path):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"]))
+
+    # ---- the browser's own trace ----
+
+    def begin_trace(self):
+        self.call("Tracing.start", transferMode="ReportEvents", traceConfig={
+            "includedCategories": ["devtools.timeline", "toplevel"], "excludedCategories": ["*"]})
+        return len(self.events)
+
+    def end_trace(self, begin):
+        """The events of the trace, each a dictionary of Chromium's trace format."""
+        self.call("Tracing.end")
+        self.wait_event("Tracing.tracingComplete", begin)
+        return [event for name, told in self.events[begin:] if name == "Tracing.dataCollected" for event in told["value"]]
 
     def end(self):
         self._process.kill()

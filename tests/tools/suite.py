@@ -139,7 +139,8 @@ def valgrind(config):
     threads wait for the lock of a file: valgrind stops the other threads during such a wait, for ever, and without
     those that repeat what other programs do many thousand times."""
     left_out = ("test_spool_crash", "test_dead_letters", "test_power_cuts", "test_kill_points",
-                "test_spool_model", "test_faults")
+                "test_spool_model", "test_faults",
+                "test_client_power_cuts")
     print("\n".join(f"not run: {name} under valgrind (suite.py says why)" for name in left_out), flush=True)
     return unit(config, VALGRIND, lambda program: program.name not in left_out) + Count(skipped=len(left_out))
 

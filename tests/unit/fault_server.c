@@ -86,8 +86,10 @@ static unsigned note(const request *got, int target, int for_real)
         unsigned long number = strtoul(at + 4, NULL, 10);
 
         count++;
-        if (for_real && number < FAULT_MESSAGES && served->arrived[target][number] < 255)
-            atomic_fetch_add(&served->arrived[target][number], 1);
+        if (!for_real || number >= FAULT_MESSAGES || served->arrived[target][number] == 255)
+            continue;
+        if (atomic_fetch_add(&served->arrived[target][number], 1) == 0)
+            served->arrived_at[target][number] = served->now;
     }
     return count;
 }

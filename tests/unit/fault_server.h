@@ -4,6 +4,7 @@
 #define FAULT_SERVER_H
 
 #include <stdatomic.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #define FAULT_MESSAGES 4096
@@ -23,7 +24,9 @@ typedef struct fault_server {
     unsigned port;
     atomic_int mood;
     atomic_uint requests;
-    atomic_uchar arrived[FAULT_TARGETS][FAULT_MESSAGES]; /* how often, up to 255 */
+    _Atomic uint32_t now;                                       /* a clock of the test's, */
+    _Atomic uint32_t arrived_at[FAULT_TARGETS][FAULT_MESSAGES]; /* what it said, for the first */
+    atomic_uchar arrived[FAULT_TARGETS][FAULT_MESSAGES];        /* how often, up to 255 */
 } fault_server;
 
 fault_server *fault_server_start(void);

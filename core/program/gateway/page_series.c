@@ -3,7 +3,7 @@
 #include "base/json.h"
 
 #define FIRST_SPAN_US 100.0
-#define ROOT          1.4142135623730951
+#define RATIO         1.189207115002721 /* the fourth root of two */
 
 /* ---- noting ---- */
 
@@ -43,7 +43,7 @@ void page_series_latency(page_second_leg *leg, int64_t latency_us)
     size_t span = 0;
 
     while (span < PAGE_SPANS - 1 && (double)latency_us > end) {
-        end *= ROOT;
+        end *= RATIO;
         span++;
     }
     count(&leg->latency[span]);
@@ -67,12 +67,12 @@ static double percentile_ms(const page_second_leg *leg, double share)
     if (all == 0)
         return -1;
     wanted = all * share;
-    for (; span < PAGE_SPANS - 1; span++, end *= ROOT) {
+    for (; span < PAGE_SPANS - 1; span++, end *= RATIO) {
         seen += leg->latency[span];
         if (seen >= wanted)
             break;
     }
-    return end / 1000 * (1 + 1 / ROOT) / 2;
+    return end / 1000 * (1 + 1 / RATIO) / 2;
 }
 
 static void put_leg(segmo__buf *out, const page_second_leg *leg, uint32_t pending)

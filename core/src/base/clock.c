@@ -42,6 +42,11 @@ int64_t segmo__clock_mono_us(void)
     return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000 + mono_shift_ms * 1000;
 }
 
+int64_t segmo__clock_system_ms(int64_t mono_ms)
+{
+    return mono_ms - mono_shift_ms;
+}
+
 /* ---- the civil calendar: years start in March, so that the leap day comes last ---- */
 
 int64_t segmo__clock_days_from_civil(int64_t year, unsigned month, unsigned day)

@@ -9,6 +9,16 @@
 #define READ_AGAIN_MS 1000
 #define GIVE_UP_AFTER 3 /* failures to read one file */
 
+/* Through the windows in which records are looked for when they are sent, and in which the next
+ * cursor finds them. */
+static ssize_t read_through_windows(void *ctx, uint32_t at, void *bytes, uint32_t len)
+{
+    segmo__spool_cursor *cursor = ctx;
+
+    return segmo__read_again_copy(&cursor->spool->again, cursor->opened, &cursor->handle, at, bytes,
+                                  len);
+}
+
 int segmo__spool_cursor_open(segmo__spool_cursor **out, segmo__spool *spool, unsigned destination,
                              segmo_error **err)
 {
@@ -18,6 +28,8 @@ int segmo__spool_cursor_open(segmo__spool_cursor **out, segmo__spool *spool, uns
         segmo__free(cursor);
         return segmo__fail_memory(err);
     }
+    cursor->reader.read = read_through_windows;
+    cursor->reader.ctx = cursor;
     cursor->spool = spool;
     cursor->destination = destination;
     cursor->handle.fd = -1;

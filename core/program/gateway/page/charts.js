@@ -94,7 +94,7 @@ export class Chart {
       values.forEach((value, j) => {
         if (value > 0) {
           const top = this.#y(base + value);
-          out.push(draw("rect", {class: `bar key-${this.series[j].key}`, x: this.#x(i) - width / 2, width, y: top, height: Math.max(1, this.#y(base) - top)}));
+          out.push(draw("rect", {class: `stack key-${this.series[j].key}`, x: this.#x(i) - width / 2, width, y: top, height: Math.max(1, this.#y(base) - top)}));
         }
         base += value;
       });

@@ -75,7 +75,7 @@ export class Dead {
       make("p", {class: "hint"}, more > 0 ? `The oldest ${grouped(this.#letters.length)} of ${grouped(this.total)}. ` : "", "They keep their reason and the last answer until they are sent again or dropped."),
       make("div", {class: "chips", role: "group", "aria-label": "Filter"}, this.#groups().map((group) => this.#chip(group))),
       make("div", {class: "actions"}, this.#chosenButton(), this.#allButton(shown))),
-    make("div", {class: "letters", role: "list"}, shown.map((letter) => this.#letter(letter))));
+    make("div", {class: "letters", role: "list"}, [...shown].reverse().map((letter) => this.#letter(letter))));
     if (focused) $(focused)?.focus();
   }
 

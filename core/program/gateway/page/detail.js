@@ -73,24 +73,33 @@ function pill(state, words) {
   return make("span", {class: `pill is-${KEYS[state] || state}`}, words || WORDS[state] || state);
 }
 
-function attemptRow(attempt, leg) {
-  const ok = attempt.outcome === "delivered";
-  const next = ok ? "" : attempt.retry_in_ms >= 0 ? `after ${span(attempt.retry_in_ms)}` : leg.state === "dead" ? "never" : "in parts";
+const isTaken = (attempt) => attempt.outcome === "delivered";
+
+function nextTry(attempt, leg) {
+  if (isTaken(attempt)) return "";
+  if (attempt.retry_in_ms >= 0) return `after ${span(attempt.retry_in_ms)}`;
+  return leg.state === "dead" ? "never" : "in parts";
+}
+
+function attemptRow(attempt, leg, hasNext) {
+  const ok = isTaken(attempt);
   const said = [attempt.code, attempt.answer].filter(Boolean).join(": ") || (ok ? "taken" : reasonWords(attempt.outcome));
   return make("tr", {class: ok ? "is-good" : "is-bad"},
     make("td", {}, String(attempt.number)), make("td", {class: "time"}, exactTimeOf(attempt.at)),
     make("td", {}, make("b", {class: "status-code"}, attempt.status ? String(attempt.status) : "—")),
     make("td", {class: "number"}, span(attempt.latency_ms)), make("td", {class: "said"}, said),
-    make("td", {}, next));
+    hasNext && make("td", {}, nextTry(attempt, leg)));
 }
 
 function attempts(leg) {
   if (leg.kept.length === 0 && leg.tries === 0) return null;
+  const hasNext = leg.kept.some((attempt) => !isTaken(attempt));
+  const columns = ["#", "at", "status", "latency", "answer", ...(hasNext ? ["next try"] : [])];
   return [
     leg.tries > leg.kept.length && make("p", {class: "hint"}, `${plural(leg.tries - leg.kept.length, "earlier attempt")} of ${leg.tries} ${leg.tries - leg.kept.length === 1 ? "is" : "are"} not kept.`),
     leg.kept.length > 0 && make("div", {class: "scroll-x"}, make("table", {class: "attempts"},
-      make("thead", {}, make("tr", {}, ["#", "at", "status", "latency", "answer", "next try"].map((word) => make("th", {scope: "col"}, word)))),
-      make("tbody", {}, leg.kept.map((attempt) => attemptRow(attempt, leg))))),
+      make("thead", {}, make("tr", {}, columns.map((word) => make("th", {scope: "col"}, word)))),
+      make("tbody", {}, leg.kept.map((attempt) => attemptRow(attempt, leg, hasNext))))),
   ];
 }
 
@@ -246,7 +255,7 @@ export class Detail {
           {id: `form-${j}`, "aria-pressed": String(i === j), on: {click: () => this.chooseForm(j - this.#chosen)}}, name))),
         bodies.length > 0 && make("span", {class: "legend"},
           changed > 0 && [make("span", {class: "mark is-changed"}, plural(changed, "name")), "changed"],
-          make("span", {class: "swatch is-left"}), "not sent ", make("span", {class: "mark is-added"}, "added"))),
+          make("span", {class: "swatch"}, "not sent"), make("span", {class: "mark is-added"}, "added"))),
       make("div", {class: "sides"},
         make("div", {class: "side"}, make("h3", {}, "As it came"), lines(message, {left})),
         make("div", {class: "side", id: "form"}, make("h3", {}, `For ${DESTINATIONS[i]}`),
