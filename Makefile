@@ -55,7 +55,7 @@ ask        = $(if $(filter missing,$(1)),$(error a library is missing: run `make
 PKG_CFLAGS = $(eval PKG_CFLAGS := $$(call ask,$$(call pkg_config,--cflags)))$(PKG_CFLAGS)
 PKG_LIBS   = $(eval PKG_LIBS := $$(call ask,$$(call pkg_config,--libs)))$(PKG_LIBS)
 
-ALL_CFLAGS  = -std=c11 -D_GNU_SOURCE -Icore/include -Icore/src -Icore/program -fPIC -fvisibility=hidden $(WARN) \
+ALL_CFLAGS  = -std=c11 -D_GNU_SOURCE -ffile-prefix-map=$(CURDIR)=. -Icore/include -Icore/src -Icore/program -fPIC -fvisibility=hidden $(WARN) \
               $(PKG_CFLAGS) $(if $(HAVE_LIBDEFLATE),-DSEGMO_LIBDEFLATE) $(CFLAGS_$(CONFIG)) $(CFLAGS)
 LIBS        = $(PKG_LIBS) $(GZIP_LIB) -lpthread -lm
 ALL_LDFLAGS = $(LDFLAGS_$(CONFIG)) $(LDFLAGS)
@@ -135,7 +135,7 @@ check: ## the suite under sanitizers and valgrind, lint, generated files, ABI (l
 	@$(MAKE) CONFIG=test test-programs
 	@$(MAKE) CONFIG=asan products host-programs test-programs fuzz-programs
 	@$(MAKE) CONFIG=tsan products host-programs test-programs
-	$(SUITE) make:lint make:check-generated make:abi make:analyze unit:asan replay:asan pytest:asan \
+	$(SUITE) make:lint make:check-generated make:abi make:analyze make:reproducible unit:asan replay:asan pytest:asan \
 	    unit:tsan pytest:tsan valgrind:test
 
 fuzz: ## each fuzz target for FUZZ_SECONDS (60); what ends one is kept in build/fuzz/crashes
@@ -184,6 +184,10 @@ coverage: ## lines and branches of core/src that the unit, fuzz and integration 
 	@$(MAKE) CONFIG=cov products host-programs test-programs fuzz-programs
 	$(SUITE) unit:cov replay:cov integration:cov
 	@$(PYTHON) tests/tools/coverage.py
+
+reproducible: ## build twice, in other directories and ways: the same bytes
+	$(PACKAGES) build
+	@tests/tools/reproducible.sh
 
 lint: ## layers, banned calls, exported names, header, format, types of the Python package
 	@$(MAKE) products
