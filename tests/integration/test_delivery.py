@@ -299,19 +299,6 @@ def test_a_huge_answer_is_cut_and_counts(host, receive, spool):
 # ---- TLS and proxies -------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="session")
-def certificate(tmp_path_factory):
-    def make(name, alternative):
-        path = tmp_path_factory.mktemp("tls") / name
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
-                        "/CN=" + name, "-addext", "subjectAltName=" + alternative, "-keyout", path, "-out",
-                        str(path) + ".crt"], check=True, capture_output=True)
-        with open(path, "a") as both, open(str(path) + ".crt") as public:
-            both.write(public.read())
-        return str(path)
-    return make
-
-
 def test_a_self_signed_certificate_pauses_and_a_ca_file_makes_it_work(host, receive, certificate, spool):
     path = certificate("here", "IP:127.0.0.1")
     receiver = receive(certificate=path)

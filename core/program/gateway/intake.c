@@ -39,6 +39,7 @@ struct envelope {
 struct tray {
     intake *in;
     struct stamp stamp;
+    char peer[HTTP_PEER_LEN]; /* of whom the stamp tells */
     const struct envelope *envelope;
     struct placed placed[MESSAGES_MAX];
     size_t count;
@@ -513,8 +514,7 @@ static gateway_source *find_source(intake *in, const struct envelope *envelope)
                           segmo__json_text(envelope->write_key, &in->gateway->scratch));
 }
 
-static void begin_tray(struct tray *tray, intake *in, const struct envelope *envelope,
-                       char peer[HTTP_PEER_LEN])
+static void begin_tray(struct tray *tray, intake *in, const struct envelope *envelope)
 {
     tray->in = in;
     tray->envelope = envelope;
@@ -523,7 +523,7 @@ static void begin_tray(struct tray *tray, intake *in, const struct envelope *env
     tray->is_full = tray->has_failed = tray->is_unreadable = 0;
     stamp_begin(&tray->stamp, segmo__clock_wall_ms(), envelope->sent_at);
     tray->stamp.type = in->type;
-    tray->stamp.ip = sender(in, peer);
+    tray->stamp.ip = sender(in, tray->peer);
     if (in->from_browser || in->source->is_browser_or_app)
         tray->stamp.address = STAMP_ADDRESS_ALWAYS;
 }
@@ -531,9 +531,8 @@ static void begin_tray(struct tray *tray, intake *in, const struct envelope *env
 static gateway_verdict take(intake *in, segmo__slice body, const struct envelope *envelope)
 {
     static struct tray tray; /* 80 KiB; one thread */
-    char peer[HTTP_PEER_LEN];
 
-    begin_tray(&tray, in, envelope, peer);
+    begin_tray(&tray, in, envelope);
     return in->type ? take_single(in, body, &tray) : take_batch(in, &tray);
 }
 

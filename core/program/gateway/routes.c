@@ -238,6 +238,8 @@ static void serve(void *ctx, const http_request *request, http_answer *answer)
     struct gateway *gateway = ctx;
     const struct route *route = find_route(gateway, request->head);
 
+    if (!route)
+        return; /* admit() has answered */
     switch (route->kind) {
     case SINGLE:
     case BATCH:

@@ -12,30 +12,37 @@
 /* From behind the opening quote to the closing one. */
 static inline const char *segmo__json_string_end(const char *at, const char *end)
 {
-    for (;;) {
 #ifdef __SSE2__
-        for (; end - at >= 16; at += 16) {
-            __m128i bytes = _mm_loadu_si128((const __m128i *)at);
-            __m128i odd = _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')),
-                                       _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\')));
-            int mask = _mm_movemask_epi8(odd);
+    while (end - at >= 16) {
+        __m128i bytes = _mm_loadu_si128((const __m128i *)at);
+        __m128i odd = _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')),
+                                   _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\')));
+        int mask = _mm_movemask_epi8(odd);
 
-            if (mask) {
-                at += __builtin_ctz((unsigned)mask);
-                break;
-            }
+        if (!mask) {
+            at += 16;
+            continue;
         }
-#endif
-        while (at < end && *at != '"' && *at != '\\')
-            at++;
-        if (at >= end || *at == '"')
+        at += __builtin_ctz((unsigned)mask);
+        if (*at == '"')
             return at;
         at += 2;
     }
+#endif
+    while (at < end && *at != '"')
+        at += *at == '\\' ? 2 : 1;
+    return at;
 }
 
 /* From behind the opening bracket to behind the one that closes it. */
 const char *segmo__json_container_end(const char *at, const char *end);
+
+/* Whether a byte can be part of a number, true, false or null; in checked text what follows one is
+ * white space, a comma or a closing bracket, which with bit 5 set is a closing brace. */
+static inline int segmo__json_is_scalar(char c)
+{
+    return (c > ',' || c == '+') && (c | 0x20) != '}';
+}
 
 static inline const char *segmo__json_value_end(const char *at, const char *end)
 {
@@ -43,7 +50,7 @@ static inline const char *segmo__json_value_end(const char *at, const char *end)
         return segmo__json_string_end(at + 1, end) + 1;
     if (*at == '{' || *at == '[')
         return segmo__json_container_end(at + 1, end);
-    while (at < end && *at != ',' && *at != '}' && *at != ']' && !segmo__json_is_space(*at))
+    while (at < end && segmo__json_is_scalar(*at))
         at++;
     return at;
 }

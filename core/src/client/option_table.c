@@ -5,6 +5,8 @@
  */
 #include "client/option_table.h"
 
+#include "base/buf.h"
+
 #include <string.h>
 
 #define NO_LIMIT  UINT64_MAX
@@ -333,14 +335,9 @@ const segmo__option *segmo__option_find_in_source(const char *name)
     return NULL;
 }
 
-static char to_lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
-}
-
 static char to_upper(char c)
 {
-    return c >= 'a' && c <= 'z' ? (char)(c - ('a' - 'A')) : c;
+    return (char)(c >= 'a' && c <= 'z' ? c - ('a' - 'A') : c);
 }
 
 /* Levenshtein's segmo__option_distance; letters that differ in case only count as equal. */
@@ -355,7 +352,7 @@ unsigned segmo__option_distance(const char *a, const char *b)
         unsigned diagonal = row[0]++;
 
         for (size_t j = 0; j < len; j++) {
-            unsigned replaced = diagonal + (to_lower(a[i]) != to_lower(b[j]));
+            unsigned replaced = diagonal + (segmo__ascii_lower(a[i]) != segmo__ascii_lower(b[j]));
             unsigned shorter = (row[j] < row[j + 1] ? row[j] : row[j + 1]) + 1;
 
             diagonal = row[j + 1];
@@ -393,6 +390,6 @@ void segmo__option_env_name(const segmo__option *opt, char out[SEGMO__OPTION_NAM
 
     memcpy(out, "SEGMO_", 6);
     for (const char *c = opt->name; *c; c++)
-        out[at++] = *c == '.' ? '_' : to_upper(*c);
+        out[at++] = (char)(*c == '.' ? '_' : to_upper(*c));
     out[at] = '\0';
 }

@@ -37,8 +37,8 @@ typedef struct segmo__limits_in_force {
     uint64_t events_per_minute;
     uint64_t requests_per_minute;
     int delivery_enabled;
-    char library_name[64];
-    char library_version[32];
+    uint32_t library_len;
+    char library[640]; /* as JSON, for messages that name none */
 } segmo__limits_in_force;
 
 /* Settings and numbers that belong together, swapped whole. */
