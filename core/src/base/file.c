@@ -29,6 +29,7 @@
 
 #define PAGE          4096u
 #define PREFAULT_STEP (64 * PAGE)
+#define FILL_STEP     (32 * PAGE) /* what a sync may write too much; larger ones gain little */
 
 #ifdef SEGMO_FAULTS
 static segmo__file_hook_fn _Atomic hook_fn;
@@ -216,18 +217,46 @@ static int is_inside(const segmo__file *file, uint64_t offset, size_t len)
     return offset <= file->size && len <= file->size - offset;
 }
 
+/* Asked before bytes are stored or written. */
+static int check_store(const segmo__file *file, uint64_t offset, size_t *len)
+{
+    int code = segmo__file_ask(SEGMO__FILE_STORE, NULL, file->fd, offset, len);
+
+    return code == 0 && !is_inside(file, offset, *len) ? -EINVAL : code;
+}
+
+int segmo__file_write(segmo__file *file, uint64_t offset, const void *bytes, size_t len)
+{
+    int code = check_store(file, offset, &len);
+
+    return code == 0 ? write_all(file->fd, offset, bytes, len) : code;
+}
+
 int segmo__file_store(segmo__file *file, uint64_t offset, const void *bytes, size_t len)
 {
-    int code = segmo__file_ask(SEGMO__FILE_STORE, NULL, file->fd, offset, &len);
+    int code;
 
-    if (code != 0)
-        return code;
-    if (!is_inside(file, offset, len))
-        return -EINVAL;
     if (!file->map)
-        return write_all(file->fd, offset, bytes, len);
-    memcpy(file->map + offset, bytes, len);
-    return 0;
+        return segmo__file_write(file, offset, bytes, len);
+    code = check_store(file, offset, &len);
+    if (code == 0)
+        memcpy(file->map + offset, bytes, len);
+    return code;
+}
+
+/* In aligned steps: the kernel takes the size of a piece from that of the write. */
+void segmo__file_fill(segmo__file *file, uint64_t offset)
+{
+    static const char zeros[FILL_STEP];
+
+    while (file->map && offset < file->size) {
+        uint64_t step_end = (offset / FILL_STEP + 1) * FILL_STEP;
+        uint64_t end = step_end < file->size ? step_end : file->size;
+
+        if (write_all(file->fd, offset, zeros, end - offset) != 0)
+            return;
+        offset = end;
+    }
 }
 
 int segmo__file_publish(segmo__file *file, uint64_t offset, uint32_t word)
