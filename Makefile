@@ -4,7 +4,7 @@
 # `packages` has just installed are seen, and so that everything builds in parallel (JOBS=n).
 CONFIG  ?= release
 ifeq ($(origin CC),default)
-CC      := gcc
+CC      := $(if $(filter fuzz,$(CONFIG)),clang,gcc)
 endif
 PYTHON  ?= /usr/bin/python3
 RUBY    ?= /usr/bin/ruby
@@ -12,7 +12,13 @@ JOBS    ?= $(shell nproc 2>/dev/null || echo 2)
 PREFIX  ?= /usr/local
 LIBDIR  ?= $(PREFIX)/lib
 DESTDIR ?=
+FUZZ_SECONDS ?= 60
+DIFFERENTIAL_COUNT ?= 1000000
 B       := build/$(CONFIG)
+TORTURE ?= 500
+POWER_CUTS ?= 20000
+MODEL_SEQUENCES ?= 100000
+ORDER_SEEDS ?= 1000
 
 ifeq ($(MAKELEVEL),0)
 MAKEFLAGS += -j$(JOBS) --no-print-directory
@@ -34,10 +40,13 @@ CFLAGS_test    := -O1 -g -DSEGMO_FAULTS
 CFLAGS_asan    := -O1 -g -DSEGMO_FAULTS -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 CFLAGS_tsan    := -O1 -g -DSEGMO_FAULTS -fsanitize=thread -fno-omit-frame-pointer
 CFLAGS_cov     := -O0 -g -DSEGMO_FAULTS --coverage
+CFLAGS_fuzz    := -O1 -g -DSEGMO_FAULTS -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all \
+                  -fno-omit-frame-pointer
 LDFLAGS_release := -Wl,-z,relro,-z,now,-z,defs
 LDFLAGS_asan   := -fsanitize=address,undefined
 LDFLAGS_tsan   := -fsanitize=thread
 LDFLAGS_cov    := --coverage
+LDFLAGS_fuzz   := -fsanitize=address,undefined
 
 # Asked once, and only when something is compiled or linked.
 pkg_config = $(shell pkg-config $(1) $(PKGS) 2>/dev/null || echo missing)
@@ -54,20 +63,25 @@ CORE_SRC    := $(wildcard core/src/*.c core/src/*/*.c)
 PROGRAM_SRC := $(wildcard core/program/*.c core/program/*/*.c)
 UNIT_SRC    := $(wildcard tests/unit/test_*.c)
 UNIT_HELP   := $(filter-out $(UNIT_SRC),$(wildcard tests/unit/*.c))
+FUZZ_SRC    := $(wildcard tests/fuzz/*.c)
+FUZZ_HELP   := $(filter-out %/replay.c,$(wildcard tests/fuzz/help/*.c)) tests/unit/scratch_dir.c
 BENCH_SRC   := $(filter-out tests/bench/bench.c,$(wildcard tests/bench/*.c))
 
 CORE_OBJ    := $(CORE_SRC:%.c=$(B)/%.o)
 PROGRAM_OBJ := $(PROGRAM_SRC:%.c=$(B)/%.o)
 UNIT_BIN    := $(UNIT_SRC:tests/%.c=$(B)/%)
-HOST_SRC    := $(wildcard tests/integration/*.c)
+FUZZ_BIN    := $(FUZZ_SRC:tests/%.c=$(B)/%)
+HOST_SRC    := $(wildcard tests/integration/*.c tests/differential/*.c)
 HOST_BIN    := $(HOST_SRC:tests/%.c=$(B)/%)
 BENCH_BIN   := $(BENCH_SRC:tests/%.c=$(B)/%)
 
 # ---- what you call ---------------------------------------------------------------------------
 
 .DEFAULT_GOAL := help
-.PHONY: help packages all run serve test unit vectors integration ruby check lint format generated \
-        check-generated abi abi-record bench bench-gateway wheel gem install uninstall clean
+.PHONY: help packages all run serve test unit vectors integration ruby check torture power-cuts \
+        model faults order network processes soak fuzz fuzz-corpora differential coverage analyze \
+        reproducible lint format generated check-generated abi abi-record bench bench-gateway pictures \
+        wheel gem install uninstall clean
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1@\2/p' Makefile | expand -t 1 | awk -F@ '{printf "%-24s%s\n", $$1, $$2}'
 
@@ -90,8 +104,8 @@ serve: ## a gateway beside a sandbox, until Ctrl-C: what a Segment library can b
 test: ## everything a change must pass: unit tests with their vectors, integration (under 10 minutes)
 	$(PACKAGES) build run python ruby test
 	@$(MAKE) products host-programs python-package ruby-products
-	@$(MAKE) CONFIG=test test-programs
-	$(SUITE) unit:test pytest:release ruby:release
+	@$(MAKE) CONFIG=test test-programs fuzz-programs host-programs
+	$(SUITE) unit:test replay:test pytest:release+ruby:release
 
 unit: ## the unit tests alone (CONFIG=asan or tsan: with a sanitizer)
 	$(PACKAGES) build test
@@ -106,6 +120,7 @@ vectors: ## of the unit tests, those that read case files from tests/vectors
 integration: ## the tests of the built program and library alone
 	$(PACKAGES) build python test
 	@$(MAKE) products host-programs python-package
+	@$(MAKE) CONFIG=$(TEST_CONFIG) host-programs
 	$(SUITE) pytest:$(CONFIG)
 
 ruby: ## the Ruby gem's tests alone
@@ -117,14 +132,65 @@ check: ## the suite under sanitizers and valgrind, lint, generated files, ABI (l
 	$(PACKAGES) build run python test check
 	@$(MAKE) products host-programs
 	@$(MAKE) CONFIG=test test-programs
-	@$(MAKE) CONFIG=asan products host-programs test-programs
+	@$(MAKE) CONFIG=asan products host-programs test-programs fuzz-programs
 	@$(MAKE) CONFIG=tsan products host-programs test-programs
-	$(SUITE) make:lint make:check-generated make:abi unit:asan pytest:asan \
+	$(SUITE) make:lint make:check-generated make:abi make:analyze unit:asan replay:asan pytest:asan \
 	    unit:tsan pytest:tsan valgrind:test
+
+fuzz: ## each fuzz target for FUZZ_SECONDS (60); what ends one is kept in build/fuzz/crashes
+	$(PACKAGES) build fuzz
+	@$(MAKE) CONFIG=fuzz fuzz-programs
+	@$(PYTHON) tests/fuzz/run.py --seconds $(FUZZ_SECONDS)
+
+fuzz-corpora: ## put what the fuzzer has found into the corpora that `make test` replays
+	@$(PYTHON) tests/fuzz/run.py --minimise
+
+differential: ## the JSON scanner beside Python's on DIFFERENTIAL_COUNT (1,000,000) documents
+	$(PACKAGES) build run
+	@$(MAKE) host-programs
+	@$(PYTHON) tests/differential/scanner.py --count $(DIFFERENTIAL_COUNT)
+
+torture: ## kill -9 at TORTURE random moments (500), then a table of what was lost and doubled
+	$(PACKAGES) build python
+	@$(MAKE) products host-programs
+	@$(PYTHON) tests/torture/kills.py --kills $(TORTURE)
+
+power-cuts: ## 20,000 simulated power cuts (POWER_CUTS=n), and kills at every change of 20 lives of a spool
+	$(PACKAGES) build test
+	@$(MAKE) CONFIG=test test-programs
+	POWER_CUTS=$(POWER_CUTS) build/test/unit/test_power_cuts
+	CLIENT_CUTS=$(POWER_CUTS) build/test/unit/test_client_power_cuts
+	KILL_HISTORIES=20 build/test/unit/test_kill_points
+
+model: ## the spool against a plain model: 100,000 random sequences (MODEL_SEQUENCES=n)
+	$(PACKAGES) build test
+	@$(MAKE) CONFIG=test test-programs
+	MODEL_SEQUENCES=$(MODEL_SEQUENCES) build/test/unit/test_spool_model
+
+faults: ## each allocation, file call and descriptor of 35 scenarios fails (an hour)
+	$(PACKAGES) build test
+	@$(MAKE) CONFIG=test test-programs
+	FAULTS=all build/test/unit/test_faults
+
+order: ## order and outcomes under scripted answers: 1,000 seeds (ORDER_SEEDS=n)
+	$(PACKAGES) build python
+	@$(MAKE) products host-programs
+	@$(PYTHON) tests/torture/order.py --seeds $(ORDER_SEEDS)
+
+coverage: ## lines and branches of core/src that the unit, fuzz and integration tests reach, by room
+	$(PACKAGES) build run test
+	@rm -rf build/cov
+	@$(MAKE) CONFIG=cov products host-programs test-programs fuzz-programs
+	$(SUITE) unit:cov replay:cov integration:cov
+	@$(PYTHON) tests/tools/coverage.py
 
 lint: ## layers, banned calls, exported names, header, format, types of the Python package
 	@$(MAKE) products
 	@$(PYTHON) tests/lint/lint.py
+
+analyze: ## cppcheck, gcc -fanalyzer and clang-tidy over core: no report (minutes)
+	$(PACKAGES) build check
+	@$(PYTHON) tests/tools/analyze.py $(filter-out -O% -g -D_FORTIFY%,$(ALL_CFLAGS))
 
 format: ## rewrite the C sources in the house style
 	@find core tests -name '*.[ch]' -exec clang-format -i {} +
@@ -147,6 +213,22 @@ abi-record: ## record the binary interface of a release
 	@$(MAKE) products
 	@tests/abi/abi.sh record $(B)/libsegmo.so.1
 
+network: ## the long form of the network's tests: 5,000 broken connections, 10 minutes of a flapping network
+	$(PACKAGES) build python test
+	@$(MAKE) products host-programs
+	@$(MAKE) CONFIG=test host-programs
+	@SEGMO_LONG=1 $(PYTHON) -m pytest -q --tb=short -rs -p no:cacheprovider tests/integration/network
+
+processes: ## the ways processes end, fork and wait, with Python and Ruby, as one table
+	$(PACKAGES) build run python ruby test
+	@$(MAKE) products python-package ruby-products
+	@RUBY=$(RUBY) $(PYTHON) tests/processes/processes.py
+
+soak: ## an hour of 2,000 messages a second on a bad network, for a client and a gateway (SOAK_MINUTES=n)
+	$(PACKAGES) build python test
+	@$(MAKE) products host-programs
+	@$(PYTHON) tests/soak/soak.py
+
 bench: ## the figures, as ratios taken in one run
 	$(PACKAGES) build run python ruby
 	@$(MAKE) products bench-programs python-package ruby-products
@@ -156,6 +238,11 @@ bench-gateway: ## the gateway's figures, with wrk
 	$(PACKAGES) build run bench
 	@$(MAKE) products bench-programs
 	@$(PYTHON) tests/bench/gateway.py
+
+pictures: ## pictures of the debugger page, in build/screenshots; those of the guide are replaced
+	$(PACKAGES) build run pictures
+	@$(MAKE) products
+	@$(PYTHON) tests/run/pictures.py
 
 wheel: ## the Python package with the library inside, as build/wheel/segmo-*.whl
 	$(PACKAGES) build python
@@ -190,10 +277,11 @@ clean: ## remove everything that was built
 
 TEST_CONFIG := $(if $(filter release,$(CONFIG)),test,$(CONFIG))
 
-.PHONY: products test-programs host-programs bench-programs static-library print-libs \
+.PHONY: products test-programs fuzz-programs host-programs bench-programs static-library print-libs \
         python-package ruby-products gems always
 products: $(B)/libsegmo.so.1 $(B)/libsegmo.a $(if $(PROGRAM_SRC),$(B)/segmo)
 test-programs: $(UNIT_BIN)
+fuzz-programs: $(FUZZ_BIN)
 bench-programs: $(BENCH_BIN)
 host-programs: $(HOST_BIN)
 static-library: $(B)/libsegmo.a # what setup.py builds the Python extension from
@@ -213,6 +301,8 @@ $(B)/flags: always
 $(B)/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
 	$(call say,cc,$<)$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+
+$(B)/core/program/gateway/page_files.o: $(wildcard core/program/gateway/page/*)
 
 $(B)/libsegmo.a: $(CORE_OBJ)
 	@rm -f $@
@@ -234,7 +324,18 @@ $(B)/unit/%: $(B)/tests/unit/%.o $(UNIT_HELP:%.c=$(B)/%.o) $(B)/program.a $(B)/l
 	@mkdir -p $(@D)
 	$(call say,ld,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka $(LIBS) -lz
 
+# Driven by libFuzzer in its configuration, by replay.c over kept inputs in all others.
+FUZZ_MAIN   := $(if $(filter fuzz,$(CONFIG)),,$(B)/tests/fuzz/help/replay.o)
+$(B)/tests/fuzz/%.o: ALL_CFLAGS += -Itests/fuzz -Itests/unit
+$(B)/fuzz/%: $(B)/tests/fuzz/%.o $(FUZZ_HELP:%.c=$(B)/%.o) $(FUZZ_MAIN) $(B)/program.a $(B)/libsegmo.a
+	@mkdir -p $(@D)
+	$(call say,ld,$@)$(CC) $(ALL_LDFLAGS) $(if $(FUZZ_MAIN),,-fsanitize=fuzzer) -o $@ $^ $(LIBS) -lz
+
 $(B)/integration/%: $(B)/tests/integration/%.o $(B)/libsegmo.a
+	@mkdir -p $(@D)
+	$(call say,ld,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+$(B)/differential/%: $(B)/tests/differential/%.o $(B)/libsegmo.a
 	@mkdir -p $(@D)
 	$(call say,ld,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 

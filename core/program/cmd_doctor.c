@@ -9,7 +9,6 @@
 
 #include <inttypes.h>
 #include <limits.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,34 +17,6 @@
 #include <unistd.h>
 
 #define PROBE_SIZE (64u << 10)
-
-void doctor_tell(struct doctor *doctor, enum verdict verdict, const char *check, const char *remedy,
-                 const char *format, ...)
-{
-    static const char *const names[] = {"OK", "WARN", "FAIL"};
-    char words[1024];
-    size_t len = 0;
-    va_list args;
-
-    if (doctor->source)
-        len = (size_t)snprintf(words, sizeof words / 2, "source %.200s: ", doctor->source);
-    va_start(args, format);
-    vsnprintf(words + len, sizeof words - len, format, args);
-    va_end(args);
-    doctor->failed |= verdict == VERDICT_FAIL;
-    if (!args_has(doctor->args, "json")) {
-        printf("%-4s  %-14s  %s\n", names[verdict], check, words);
-        if (*remedy)
-            printf("      %-14s  -> %s\n", "", remedy);
-        return;
-    }
-    segmo__buf_addf(&doctor->json, "%s{\"result\":\"%s\",\"check\":\"%s\",\"words\":",
-                    doctor->json.len > 1 ? "," : "", names[verdict], check);
-    segmo__json_put_text(&doctor->json, words);
-    segmo__buf_add_lit(&doctor->json, ",\"remedy\":");
-    segmo__json_put_text(&doctor->json, remedy);
-    segmo__buf_add_char(&doctor->json, '}');
-}
 
 /* ---- this machine ---- */
 
@@ -159,7 +130,7 @@ static void check_space(struct doctor *doctor, const char *dir)
 static int check_writing(struct doctor *doctor, const char *dir)
 {
     char path[PATH_MAX], words[512];
-    segmo__file file;
+    segmo__file file = {.fd = -1};
     int code = segmo__file_mkdir(dir);
 
     snprintf(path, sizeof path, "%s/doctor-%ld", dir, (long)getpid());

@@ -1,5 +1,5 @@
-/* What the files of `segmo doctor` share: cmd_doctor.c (the command, this machine, the spool) and
- * doctor_destinations.c (the way to each destination). */
+/* What the files of `segmo doctor` share: cmd_doctor.c (the command, this machine, the spool),
+ * doctor_destinations.c (the way to each destination) and doctor.c (its lines). */
 #ifndef SEGMO_PROGRAM_DOCTOR_H
 #define SEGMO_PROGRAM_DOCTOR_H
 

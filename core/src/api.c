@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "base/json_bytes.h"
 #include "base/mem.h"
+#include "client/client.h"
 #include "client/pipeline.h"
 #include "client/probe.h"
 #include "client/storage.h"
@@ -52,7 +53,7 @@ static int hand_out(int status, segmo__buf *buf, char **out, size_t *out_len, se
 {
     if (status >= SEGMO_OK && !out)
         status = segmo__need(out, "out", err);
-    if (status < SEGMO_OK) {
+    if (status < SEGMO_OK || !out) {
         segmo__buf_free(buf);
         return status;
     }
@@ -174,6 +175,8 @@ int segmo_client_sync(segmo_client *client, uint32_t timeout_ms, segmo_error **e
     if (status != SEGMO_OK)
         return status;
     status = segmo__spool_sync(client->spool, timeout_ms, err);
+    if (status == SEGMO_OK) /* what a full destination could not take is a dead letter at once */
+        status = segmo__dead_letters_sync(client->letters, err);
     segmo__client_leave(client);
     return status;
 }

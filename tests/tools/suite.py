@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
 """Runs the parts of the suite one after another and adds up what they found.
 
-    suite.py unit:test pytest:release make:lint
+    suite.py unit:test pytest:release+ruby:release make:lint
 
-A part is a kind and what it works on, most often a build configuration (build/<name>):
+Parts joined by a `+` run side by side. A part is a kind and what it works on, most often a build configuration (build/<name>):
 
     unit:<config>      every program in build/<config>/unit (cmocka, read as TAP)
     vectors:<config>   of these, the programs that read case files from tests/vectors
+    replay:<config>    every fuzz target over the inputs kept in tests/fuzz/corpus
     valgrind:<config>  the programs under valgrind
     pytest:<config>    every test_*.py below tests/, with SEGMO_BUILD naming the build directory and SEGMO_PROGRAM its program
+    integration:<config>  of these, the tests of the built program alone
     ruby:<config>      every tests/ruby/test_*.rb (minitest), with the same two variables
     make:<goal>        one goal of the Makefile, counted as one test
 
@@ -118,10 +120,27 @@ def vectors(config):
     return unit(config, wanted=cases_of)
 
 
+def replay(config):
+    """Each target counts as one test."""
+    def target(source):
+        ran = run([str(ROOT / "build" / config / "fuzz" / source.stem), f"tests/fuzz/corpus/{source.stem}"], PROGRAM_LIMIT_S)
+        count = Count(passed=1) if ran.code == 0 else Count(failed=1)
+        inputs = re.findall(r"^\d+ inputs$", ran.output, re.M)
+        ran.output = ran.output[-4000:] # the last name is the input that ended it
+        show(f"{config}/fuzz/{source.stem}", count, ran, f" ({inputs[-1]})" if inputs else "")
+        return count
+
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        return sum(pool.map(target, sorted((ROOT / "tests/fuzz").glob("*.c"))), Count())
+
+
 def valgrind(config):
-    """Without the crash tests, which kill at moments that are too early for a program this slow, and without those
-    whose threads wait for the lock of a file: valgrind stops the other threads during such a wait, for ever."""
-    left_out = ("test_spool_crash", "test_dead_letters")
+    """Without the crash tests, which kill at moments that are too early for a program this slow, without those whose
+    threads wait for the lock of a file: valgrind stops the other threads during such a wait, for ever, and without
+    those that repeat what other programs do many thousand times."""
+    left_out = ("test_spool_crash", "test_dead_letters", "test_power_cuts", "test_kill_points",
+                "test_spool_model", "test_faults",
+                "test_client_power_cuts")
     print("\n".join(f"not run: {name} under valgrind (suite.py says why)" for name in left_out), flush=True)
     return unit(config, VALGRIND, lambda program: program.name not in left_out) + Count(skipped=len(left_out))
 
@@ -131,20 +150,24 @@ def nothing(words):
     return Count(failed=1)
 
 
-def pytest(config):
+def integration(config):
+    return pytest(config, "tests/integration", "tests/differential")
+
+
+def pytest(config, *folders):
     """Python's own output is shown as it comes; the counts come from its XML report."""
     report = ROOT / "build" / config / "pytest.xml"
     report.parent.mkdir(parents=True, exist_ok=True)
     for old in [report, *sanitizer_logs(report.parent)]:
         old.unlink(missing_ok=True)
     command = [sys.executable, "-m", "pytest", "-q", "--tb=short", f"--junitxml={report}",
-               "-o", f"cache_dir={report.parent}/pytest_cache", "tests"]
+               "-o", f"cache_dir={report.parent}/pytest_cache", *(folders or ["tests"])]
     sanitizers = dict.fromkeys(("ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"),
                                f"log_path={report.parent}/sanitizer")
     sanitizers["LSAN_OPTIONS"] = f"print_suppressions=0:suppressions={ROOT}/tests/tools/leaks.supp"
     environment = {**os.environ, **sanitizers, "SEGMO_BUILD": str(report.parent), "SEGMO_PROGRAM": str(report.parent / "segmo"),
                    "PYTHONDONTWRITEBYTECODE": "1"}
-    code = subprocess.run(command, cwd=ROOT, env=environment).returncode
+    code = show_lines(command, environment)
     count = count_junit(report) if report.exists() else Count()
     for log in sanitizer_logs(report.parent):
         print(f"{log.name}:\n{log.read_text(errors='replace')[:4000]}")
@@ -153,6 +176,16 @@ def pytest(config):
         count.failed = 1
     print(f"{f'{config}/pytest':<40} {count}", flush=True)
     return count
+
+
+def show_lines(command, environment):
+    """Whole lines only, so that a part that runs beside this one does not write into them."""
+    with subprocess.Popen(command, cwd=ROOT, env=environment, text=True, errors="replace",
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+        for line in process.stdout:
+            sys.stdout.write(line)
+            sys.stdout.flush()
+    return process.returncode
 
 
 def sanitizer_logs(directory):
@@ -196,23 +229,34 @@ def ruby(config):
 
 
 def make(goal):
-    ran = run(["make", goal], PROGRAM_LIMIT_S)
+    ran = run(["make", goal], PROGRAM_LIMIT_S * 10)
     count = Count(passed=1) if ran.code == 0 else Count(failed=1)
     show(f"make {goal}", count, ran)
     return count
 
 
-KINDS = {"unit": unit, "valgrind": valgrind, "vectors": vectors, "pytest": pytest, "ruby": ruby,
+KINDS = {"integration": integration, "unit": unit, "valgrind": valgrind, "vectors": vectors, "replay": replay, "pytest": pytest, "ruby": ruby,
          "make": make}
 
 
+def part(words):
+    """What runs the part that the words name."""
+    kind, _, subject = words.partition(":")
+    if kind not in KINDS or not subject:
+        sys.exit(f"suite.py: unknown part '{words}'{__doc__.partition('A part')[2]}")
+    return lambda: KINDS[kind](subject)
+
+
+def side_by_side(parts):
+    with ThreadPoolExecutor(max_workers=len(parts)) as pool:
+        return sum(pool.map(lambda run_part: run_part(), parts), Count())
+
+
 def main():
-    total = Count()
-    for part in sys.argv[1:]:
-        kind, _, subject = part.partition(":")
-        if kind not in KINDS or not subject:
-            sys.exit(f"suite.py: unknown part '{part}'{__doc__.partition('A part')[2]}")
-        total += KINDS[kind](subject)
+    # A shell ignores Ctrl-C for what it starts in the background; programs under test would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    steps = [[part(words) for words in step.split("+")] for step in sys.argv[1:]]
+    total = sum(map(side_by_side, steps), Count())
     print(total)
     return 1 if total.failed or not total.passed else 0
 

@@ -1,5 +1,6 @@
 """The suite's counts: whatever goes wrong in a part must fail the whole."""
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -61,9 +62,31 @@ def test_a_hanging_program_is_stopped_with_everything_it_started():
             subprocess.run(["sleep", "0.05"], check=True)
 
 
+def test_programs_hear_ctrl_c_also_when_the_suite_runs_in_the_background(tmp_path):
+    program = tmp_path / "ignored"
+    program.write_text("import signal, suite, sys\n"
+                       "suite.KINDS['ask'] = lambda _: print(suite.run(['grep', 'SigIgn', '/proc/self/status'], 9).output)"
+                       " or suite.Count(passed=1)\nsys.exit(suite.main())\n")
+    shell = f"trap '' INT; {sys.executable} {program} ask:it"
+    done = subprocess.run(["sh", "-c", shell], capture_output=True, text=True,
+                          env={**os.environ, "PYTHONPATH": str(Path(suite.__file__).parent)})
+    ignored = int(done.stdout.split()[1], 16)
+    assert not ignored & 1 << (signal.SIGINT - 1), done.stdout
+
+
 def test_an_unknown_part_is_refused():
     done = subprocess.run([sys.executable, suite.__file__, "units:test"], capture_output=True, text=True)
     assert done.returncode != 0 and "unknown part 'units:test'" in done.stderr
+
+
+def test_parts_side_by_side_are_added_and_each_is_known_before_the_first_runs():
+    def ran(*steps):
+        done = subprocess.run([sys.executable, suite.__file__, *steps], capture_output=True, text=True)
+        return done.returncode, done.stdout.splitlines()
+
+    code, lines = ran("unit:never-built+vectors:never-built")
+    assert (code, lines[-1]) == (1, "0 passed, 2 failed")
+    assert ran("unit:never-built", "unit:never-built+units:test") == (1, [])
 
 
 def test_a_configuration_without_programs_is_a_failure_and_not_an_empty_success():

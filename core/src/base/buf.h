@@ -37,7 +37,7 @@ static inline int segmo__slice_is(segmo__slice slice, const char *text)
 
 static inline char segmo__ascii_lower(char c)
 {
-    return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+    return (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
 }
 
 static inline segmo__slice segmo__buf_slice(const segmo__buf *buf)

@@ -3,144 +3,13 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "client/pipeline.h"
 #include "client/worker.h"
-
-#include <stdarg.h>
-#include <stdio.h>
+#include "model/message.h"
 
 #define DEAD_DIR      "dead"
 #define LEAVE_WAIT_MS 2000
 
-/* ---- rules ------------------------------------------------------------------------------- */
-
-segmo__rules *segmo__client_rules(segmo_client *client)
-{
-    segmo__rules *rules;
-
-    pthread_mutex_lock(&client->rules_lock);
-    rules = client->rules;
-    segmo__rules_retain(rules);
-    pthread_mutex_unlock(&client->rules_lock);
-    return rules;
-}
-
-/* Makes a configuration, which is taken over, and the rules it leads to those in force. */
-static int put_in_force(segmo_client *client, segmo_config *config, segmo_error **err)
-{
-    segmo__rules *fresh = NULL, *old;
-    int status = segmo__rules_new(&fresh, config, err);
-
-    if (status != SEGMO_OK) {
-        segmo_config_free(config);
-        return status;
-    }
-    pthread_mutex_lock(&client->rules_lock);
-    old = client->rules;
-    client->rules = fresh;
-    pthread_mutex_unlock(&client->rules_lock);
-    segmo__rules_release(old);
-    segmo_config_free(client->in_force);
-    client->in_force = config;
-    return SEGMO_OK;
-}
-
-typedef int (*change_fn)(segmo_config *config, const void *ctx, segmo_error **err);
-
-/* Changes a copy of the configuration in force: what is refused changes nothing. */
-static int change_settings(segmo_client *client, change_fn change, const void *ctx,
-                           segmo_error **err)
-{
-    segmo_config *config = NULL;
-    int status;
-
-    pthread_mutex_lock(&client->change_lock);
-    status = segmo__config_copy(&config, client->in_force, err);
-    if (status == SEGMO_OK)
-        status = change(config, ctx, err);
-    if (status == SEGMO_OK)
-        status = put_in_force(client, config, err);
-    else
-        segmo_config_free(config);
-    pthread_mutex_unlock(&client->change_lock);
-    return status;
-}
-
-static int read_file_again(segmo_config *config, const void *ctx, segmo_error **err)
-{
-    (void)ctx;
-    return segmo__config_reload(config, err);
-}
-
-int segmo__client_reload(segmo_client *client, segmo_error **err)
-{
-    segmo_error *error = NULL;
-    segmo__buf members;
-    int status = change_settings(client, read_file_again, NULL, &error);
-
-    segmo__buf_init(&members, 4096);
-    if (status == SEGMO_OK) {
-        segmo__buf_add_lit(&members, "\"code\":\"in_force\"");
-    } else {
-        segmo__buf_add_lit(&members, "\"code\":\"refused\",\"field\":");
-        segmo__json_put_text(&members, segmo_error_field(error));
-        segmo__buf_add_lit(&members, ",\"message\":");
-        segmo__json_put_text(&members, segmo_error_message(error));
-    }
-    segmo__reports_add(client->reports, SEGMO_REPORT_SETTINGS, segmo__buf_slice(&members));
-    segmo__buf_free(&members);
-    if (err && error)
-        *err = error;
-    else
-        segmo_error_free(error);
-    return status;
-}
-
-struct option_value {
-    const char *name;
-    const char *value;
-};
-
-static int set_option(segmo_config *config, const void *ctx, segmo_error **err)
-{
-    const struct option_value *option = ctx;
-
-    return segmo_config_set(config, option->name, option->value, err);
-}
-
-int segmo__client_set(segmo_client *client, const char *name, const char *value, segmo_error **err)
-{
-    const struct option_value option = {name, value};
-    const segmo__option *opt = segmo__option_find(name);
-    segmo__worker *worker;
-    int status;
-
-    if (opt && !(opt->bits & SEGMO__OPTION_OF_SOURCE))
-        return segmo__fail(err, SEGMO_ERR_OPTION, name,
-                           "%s is no setting of a source, and only those change while a client "
-                           "runs; open another client with it",
-                           name);
-    status = change_settings(client, set_option, &option, err);
-    worker = atomic_load(&client->worker);
-    if (status == SEGMO_OK && worker)
-        segmo__worker_wake(worker);
-    return status;
-}
-
-/* ---- reports ----------------------------------------------------------------------------- */
-
-void segmo__client_report(segmo_client *client, segmo_report_kind_t kind, const char *format, ...)
-{
-    char members[1024];
-    va_list args;
-    int len;
-
-    va_start(args, format);
-    len = vsnprintf(members, sizeof members, format, args);
-    va_end(args);
-    if (len > 0 && (size_t)len < sizeof members)
-        segmo__reports_add(client->reports, kind, (segmo__slice){members, (size_t)len});
-}
+/* ---- storage ----------------------------------------------------------------------------- */
 
 static void spool_notice(void *ctx, const char *code, const char *words, uint64_t count)
 {
@@ -155,8 +24,6 @@ static void spool_notice(void *ctx, const char *code, const char *words, uint64_
     segmo__buf_free(&members);
 }
 
-/* ---- storage ----------------------------------------------------------------------------- */
-
 static int is_mine(void *ctx, segmo__slice stored)
 {
     segmo_client *client = ctx;
@@ -170,6 +37,14 @@ static int is_mine(void *ctx, segmo__slice stored)
     mine = segmo__settings_source_by_hash(rules->settings, message.source) != NULL;
     segmo__rules_release(rules);
     return mine;
+}
+
+/* A power cut must not find a message settled as dead and its letter gone. */
+static int sync_letters(void *ctx)
+{
+    segmo_client *client = ctx;
+
+    return segmo__dead_letters_sync(client->letters, NULL);
 }
 
 static int dead_letter_dir(segmo__buf *out, const char *spool_dir)
@@ -218,6 +93,7 @@ static int open_storage(segmo_client *client, segmo_error **err)
         .sync_ms = (uint32_t)segmo__config_number(config, "spool.sync_ms"),
         .destinations = (1u << SEGMO__DESTINATION_COUNT) - 1,
         .mine = is_mine,
+        .before_commit = sync_letters,
         .notice = spool_notice,
         .ctx = client,
     };
@@ -425,6 +301,16 @@ fail:
     return status;
 }
 
+int segmo__client_set(segmo_client *client, const char *name, const char *value, segmo_error **err)
+{
+    int status = segmo__client_change(client, name, value, err);
+    segmo__worker *worker = atomic_load(&client->worker);
+
+    if (status == SEGMO_OK && worker)
+        segmo__worker_wake(worker);
+    return status;
+}
+
 segmo__spool_mark segmo__client_mark(segmo_client *client)
 {
     segmo__spool_mark mark;
@@ -502,88 +388,4 @@ void segmo__client_free(segmo_client *client)
     segmo_config_free(client->in_force);
     segmo_config_free(client->config);
     segmo__free(client);
-}
-
-/* ---- stats ------------------------------------------------------------------------------- */
-
-static void put_failure(const segmo__tally *tally, segmo__buf *out)
-{
-    const char *reason = atomic_load_explicit(&tally->failure, memory_order_relaxed);
-    char at[SEGMO__ISO_LEN + 1];
-
-    if (!reason) {
-        segmo__buf_add_lit(out, ",\"last_failure\":null");
-        return;
-    }
-    segmo__clock_iso(at, atomic_load_explicit(&tally->failed_at_ms, memory_order_relaxed));
-    segmo__buf_addf(out, ",\"last_failure\":{\"reason\":\"%s\",\"status\":%d,\"at\":\"%s\"}",
-                    reason, atomic_load_explicit(&tally->failure_status, memory_order_relaxed), at);
-}
-
-static void put_destination(segmo_client *client, unsigned d, const segmo__spool_counts *counts,
-                            segmo__buf *out)
-{
-    const segmo__tally *tally = &client->tally[d];
-    const char *paused = atomic_load(&client->paused[d]);
-
-    segmo__buf_addf(out,
-                    "\"accepted\":%llu,\"adopted\":%llu,\"delivered\":%llu,\"dead\":%llu,"
-                    "\"pending\":%llu,\"pending_bytes\":%llu,\"skipped\":%llu,\"skipped_for\":",
-                    (unsigned long long)segmo__counted(&tally->accepted),
-                    (unsigned long long)segmo__counted(&tally->adopted),
-                    (unsigned long long)segmo__counted(&tally->delivered),
-                    (unsigned long long)segmo__counted(&tally->dead),
-                    (unsigned long long)counts->pending_records[d],
-                    (unsigned long long)counts->pending_bytes[d],
-                    (unsigned long long)segmo__counted(&tally->skipped));
-    segmo__reasons_put(&tally->skipped_for, out);
-    segmo__buf_add_lit(out, ",\"dead_for\":");
-    segmo__reasons_put(&tally->dead_for, out);
-    segmo__buf_addf(out,
-                    ",\"requests\":%llu,\"retries\":%llu,\"bytes_raw\":%llu,\"bytes_sent\":%llu,"
-                    "\"warnings\":%llu,\"state\":\"%s\",\"paused_for\":",
-                    (unsigned long long)segmo__counted(&tally->requests),
-                    (unsigned long long)segmo__counted(&tally->retries),
-                    (unsigned long long)segmo__counted(&tally->bytes_raw),
-                    (unsigned long long)segmo__counted(&tally->bytes_sent),
-                    (unsigned long long)segmo__counted(&tally->warnings),
-                    paused ? "paused" : "open");
-    if (paused)
-        segmo__json_put_text(out, paused);
-    else
-        segmo__buf_add_lit(out, "null");
-    put_failure(tally, out);
-}
-
-void segmo__client_stats(segmo_client *client, segmo__buf *out)
-{
-    segmo__spool_counts counts = client->last_counts;
-
-    if (client->spool)
-        segmo__spool_count(client->spool, &counts);
-    segmo__buf_addf(out, "{\"accepted\":%llu,\"destinations\":{",
-                    (unsigned long long)counts.appended_records);
-    for (unsigned d = 0; d < SEGMO__DESTINATION_COUNT; d++) {
-        segmo__buf_addf(out, "%s\"%s\":{", d > 0 ? "," : "",
-                        segmo__destination_name((segmo__destination)d));
-        put_destination(client, d, &counts, out);
-        segmo__buf_add_char(out, '}');
-    }
-    segmo__buf_addf(
-        out,
-        "},\"spool\":{\"files\":%llu,\"file_bytes\":%llu,\"adopted_records\":%llu,"
-        "\"damaged_records\":%llu,\"damaged_bytes\":%llu,\"disk_full\":%s},"
-        "\"dead_letters_dropped\":%llu,\"reports_dropped\":%llu}",
-        (unsigned long long)counts.files, (unsigned long long)counts.file_bytes,
-        (unsigned long long)counts.adopted_records, (unsigned long long)counts.damaged_records,
-        (unsigned long long)counts.damaged_bytes, counts.disk_full ? "true" : "false",
-        (unsigned long long)(client->letters ? segmo__dead_letters_dropped(client->letters) : 0),
-        (unsigned long long)segmo__reports_dropped(client->reports));
-}
-
-void segmo__client_last_stats(segmo_client *client, segmo__buf *out)
-{
-    pthread_mutex_lock(&client->lock);
-    segmo__client_stats(client, out);
-    pthread_mutex_unlock(&client->lock);
 }

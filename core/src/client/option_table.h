@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SEGMO__OPTION_COUNT    90
+#define SEGMO__OPTION_COUNT    96
 #define SEGMO__OPTION_NAME_MAX 64
 
 typedef enum segmo__option_type {

@@ -1,15 +1,15 @@
 /* An outlet: one destination of one source. It reads the spool with a cursor of its own, keeps
  * order per user in lanes, and gives every message one outcome.
  *
- *     cursor -> route -> lanes -> body -> request ... answer -> settled | again | halves | dead
- * letter | pause
+ *     cursor -> route -> lanes -> body -> request
+ *     answer -> settled | again | halves | dead letter | pause
  *
  * Outlets know nothing of each other, so wrong credentials or an outage of one stop no other.
  */
 #ifndef SEGMO_CLIENT_OUTLET_H
 #define SEGMO_CLIENT_OUTLET_H
 
-#include "client/client.h"
+#include "client/client_parts.h"
 #include "deliver/compress.h"
 #include "deliver/http.h"
 #include "deliver/packer.h"

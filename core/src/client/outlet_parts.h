@@ -1,5 +1,6 @@
-/* What the files of an outlet share: outlet.c (life, reading, pumping), outlet_settle.c (outcomes),
- * outlet_send.c (requests) and outlet_answer.c (what answers mean). */
+/* What the files of an outlet share. From the top: outlet_pump.c (reading, and sending what is
+ * ready), outlet_send.c (requests), outlet_answer.c (what answers mean), outlet_settle.c
+ * (outcomes), outlet_flight.c (requests on their way) and outlet.c (life and state). */
 #ifndef SEGMO_CLIENT_OUTLET_PARTS_H
 #define SEGMO_CLIENT_OUTLET_PARTS_H
 
@@ -59,6 +60,7 @@ struct segmo__outlet {
     segmo__flight *away; /* sent, the answer not yet here */
     uint64_t skips;      /* not reported yet */
     const char *skip_reason;
+    segmo__buf skip_ids; /* with reports.steps */
     int64_t warning_second;
     uint32_t warnings_in_second;
 };
@@ -66,7 +68,9 @@ struct segmo__outlet {
 /* outlet.c */
 void segmo__outlet_begin_epoch(segmo__outlet *outlet);
 void segmo__outlet_set_paused(segmo__outlet *outlet, const char *reason);
-uint32_t segmo__outlet_batch_size(const segmo__outlet *outlet, const segmo__rules *rules);
+void segmo__outlet_fill_buckets(segmo__outlet *outlet, const segmo__rules *rules, int64_t now_ms);
+/* Lanes and cursor are there, or it rests for a while: 0. */
+int segmo__outlet_ready(segmo__outlet *outlet, const segmo__rules *rules, int64_t now_ms);
 
 /* outlet_settle.c: outcomes. Each message gets one: later calls for it change and count nothing. */
 segmo__record_ref segmo__outlet_place(const segmo__lane_item *item);
@@ -75,7 +79,8 @@ segmo__record_ref segmo__outlet_place(const segmo__lane_item *item);
 int segmo__outlet_read_back(segmo__outlet *outlet, const segmo__lane_item *item,
                             segmo__message *message);
 void segmo__outlet_settle_delivered(segmo__outlet *outlet, const segmo__lane_item *item);
-void segmo__outlet_settle_skipped(segmo__outlet *outlet, const segmo__record_ref *place,
+void segmo__outlet_settle_skipped(segmo__outlet *outlet, const segmo__rules *rules,
+                                  const segmo__record_ref *place, const segmo__message *message,
                                   const char *reason);
 void segmo__outlet_report_skips(segmo__outlet *outlet);
 /* The dead letter is written first: without it the message stays pending. 0 when it could not be
@@ -91,6 +96,8 @@ int segmo__outlet_bury(segmo__outlet *outlet, const segmo__source *source,
 /* outlet_send.c: a lane's front becomes a request. 0 when nothing more can be sent now. */
 int segmo__outlet_send(segmo__outlet *outlet, const segmo__rules *rules,
                        const segmo__source *source, int lane, int64_t now_ms);
+
+/* outlet_flight.c */
 segmo__flight *segmo__flight_take(segmo__outlet *outlet, uint32_t room);
 void segmo__flight_depart(segmo__flight *flight);
 void segmo__flight_return(segmo__flight *flight);

@@ -1,76 +1,10 @@
 /* From lanes to requests: which batch may go now, and the body it becomes. */
 #include "base/clock.h"
 #include "base/json.h"
-#include "base/mem.h"
 #include "client/outlet_parts.h"
 #include "client/pipeline.h"
 
 #define WARNINGS_PER_SECOND 20
-
-/* ---- flights ------------------------------------------------------------------------------ */
-
-void segmo__flight_free(segmo__flight *flight)
-{
-    segmo__free(flight->items);
-    segmo__buf_free(&flight->body);
-    segmo__buf_free(&flight->url);
-    segmo__buf_free(&flight->ids);
-    segmo__free(flight);
-}
-
-segmo__flight *segmo__flight_take(segmo__outlet *outlet, uint32_t room)
-{
-    segmo__flight *flight = outlet->pool;
-
-    if (flight) {
-        outlet->pool = flight->next;
-    } else {
-        flight = segmo__zalloc(sizeof *flight);
-        if (!flight)
-            return NULL;
-        segmo__buf_init(&flight->body, SEGMO__OUTLET_BODY_MAX);
-        segmo__buf_init(&flight->url, 4096);
-        segmo__buf_init(&flight->ids, SEGMO__OUTLET_BODY_MAX);
-    }
-    if (flight->room < room) {
-        segmo__free(flight->items);
-        flight->items = segmo__alloc(room * sizeof *flight->items);
-        flight->room = flight->items ? room : 0;
-    }
-    flight->outlet = outlet;
-    flight->epoch = outlet->epoch;
-    flight->settings = outlet->settings;
-    flight->count = 0;
-    segmo__buf_clear(&flight->url);
-    segmo__buf_clear(&flight->ids);
-    if (flight->room >= room)
-        return flight;
-    segmo__flight_free(flight);
-    return NULL;
-}
-
-void segmo__flight_depart(segmo__flight *flight)
-{
-    flight->next = flight->outlet->away;
-    flight->outlet->away = flight;
-}
-
-void segmo__flight_return(segmo__flight *flight)
-{
-    segmo__flight **link = &flight->outlet->away;
-
-    while (*link != flight)
-        link = &(*link)->next;
-    *link = flight->next;
-}
-
-void segmo__flight_give(segmo__flight *flight)
-{
-    flight->next = flight->outlet->pool;
-    flight->outlet->pool = flight;
-}
-
-/* ---- sending ----------------------------------------------------------------------------- */
 
 /* Warnings are told when the request leaves: a body that cannot leave now is made again later. */
 struct note_context {
@@ -168,7 +102,7 @@ static enum packed pack_item(segmo__outlet *outlet, const segmo__rules *rules, s
         packed = PACK_FULL;
         break;
     case SEGMO__ADD_SKIP:
-        segmo__outlet_settle_skipped(outlet, &place, reason);
+        segmo__outlet_settle_skipped(outlet, rules, &place, &message, reason);
         packed = PACK_SETTLED;
         break;
     case SEGMO__ADD_LATER:
@@ -277,8 +211,10 @@ static int launch(segmo__outlet *outlet, const segmo__rules *rules, const segmo_
     segmo__outlet_shop *shop = outlet->shop;
     int gzipped = 0;
 
-    segmo__count(&outlet->tally->bytes_raw, body->bytes->len);
     segmo__buf_add_char(&flight->url, '\0');
+    if (flight->url.failed)
+        return segmo__fail_memory(err);
+    segmo__count(&outlet->tally->bytes_raw, body->bytes->len);
     flight->endpoint = body->endpoint;
     if (compresses(outlet, rules)) {
         if (segmo__packer_give(shop->packer, body->bytes, &flight->body, flight))
@@ -321,6 +257,23 @@ void segmo__outlets_start_packed(segmo__outlet_shop *shop, const segmo__rules *r
         start_packed(flight, rules, gzipped, now_ms);
 }
 
+static void report_start(segmo__outlet *outlet, const segmo__source *source,
+                         const segmo__flight *flight)
+{
+    segmo__buf members;
+
+    segmo__buf_init(&members, SEGMO__OUTLET_BODY_MAX);
+    segmo__buf_addf(&members,
+                    "\"destination\":\"%s\",\"attempt\":%u,\"outcome\":\"started\",\"source\":",
+                    segmo__destination_name(outlet->destination), flight->attempts + 1);
+    segmo__json_put_text(&members, source->id);
+    segmo__buf_add_lit(&members, ",\"messageIds\":[");
+    segmo__buf_add_slice(&members, segmo__buf_slice(&flight->ids));
+    segmo__buf_add_char(&members, ']');
+    segmo__reports_add(outlet->client->reports, SEGMO_REPORT_ATTEMPT, segmo__buf_slice(&members));
+    segmo__buf_free(&members);
+}
+
 /* Sends the front of a lane. 0 when nothing more can be sent now. */
 int segmo__outlet_send(segmo__outlet *outlet, const segmo__rules *rules,
                        const segmo__source *source, int lane, int64_t now_ms)
@@ -354,13 +307,16 @@ int segmo__outlet_send(segmo__outlet *outlet, const segmo__rules *rules,
     }
     segmo__body_end(&body, &flight->url, segmo__clock_wall_ms());
     if (body.bytes->failed || launch(outlet, rules, &body, flight, &error) != SEGMO_OK) {
-        segmo__client_report(outlet->client, SEGMO_REPORT_LOG, "\"code\":\"request_not_started\"");
+        segmo__reports_tell(outlet->client->reports, SEGMO_REPORT_LOG,
+                            "\"code\":\"request_not_started\"");
         segmo_error_free(error);
         outlet->hold_until_ms = now_ms + SEGMO__OUTLET_STORAGE_PAUSE_MS;
         segmo__flight_give(flight);
         return 0;
     }
     segmo__flight_depart(flight);
+    if (rules->limits.report_attempts && rules->limits.report_steps)
+        report_start(outlet, source, flight);
     report_notes(outlet, now_ms);
     rate_take(outlet, &body, now_ms);
     segmo__lanes_sent(outlet->lanes, lane, flight->count);

@@ -6,7 +6,7 @@
 #ifndef SEGMO_CLIENT_PIPELINE_H
 #define SEGMO_CLIENT_PIPELINE_H
 
-#include "client/client.h"
+#include "client/client_parts.h"
 #include "model/message.h"
 #include "model/streams.h"
 #include "route/route.h"

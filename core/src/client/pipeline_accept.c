@@ -1,6 +1,7 @@
 /* The first half of the pipeline: from JSON to the spool, on the caller's thread. */
 #include "base/clock.h"
 #include "base/json.h"
+#include "client/client.h"
 #include "client/pipeline.h"
 #include "client/worker.h"
 #include "model/batch.h"

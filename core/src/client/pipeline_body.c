@@ -184,7 +184,8 @@ int segmo__pipeline_bury(segmo_client *client, const segmo__message *message, co
     if (stands)
         report_dead(client, message, source, destination, reason, status, segmo__buf_slice(&line));
     else
-        segmo__client_report(client, SEGMO_REPORT_SPOOL, "\"code\":\"dead_letter_not_written\"");
+        segmo__reports_tell(client->reports, SEGMO_REPORT_SPOOL,
+                            "\"code\":\"dead_letter_not_written\"");
     segmo_error_free(error);
     segmo__buf_free(&line);
     return stands;

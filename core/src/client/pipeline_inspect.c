@@ -46,7 +46,8 @@ static void put_source(segmo__buf *out, const segmo__source *source, const char 
     }
     segmo__buf_add_lit(out, "{\"app_id\":");
     segmo__json_put_text(out, moengage->app_id);
-    segmo__buf_addf(out, ",\"test\":%s}}", moengage->test ? "true" : "false");
+    segmo__buf_addf(out, ",\"test\":%s,\"forwards\":%s}}", moengage->test ? "true" : "false",
+                    moengage->forward ? "true" : "false");
 }
 
 int segmo__pipeline_source_json(segmo_client *client, const char *name, segmo__buf *out,

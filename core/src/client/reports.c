@@ -4,6 +4,8 @@
 #include "base/mem.h"
 #include "base/thread.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -136,6 +138,19 @@ void segmo__reports_add(segmo__reports *reports, segmo_report_kind_t kind, segmo
     }
     pthread_mutex_unlock(&reports->lock);
     segmo_report_free(pushed_out);
+}
+
+void segmo__reports_tell(segmo__reports *reports, segmo_report_kind_t kind, const char *format, ...)
+{
+    char members[1024];
+    va_list args;
+    int len;
+
+    va_start(args, format);
+    len = vsnprintf(members, sizeof members, format, args);
+    va_end(args);
+    if (len > 0 && (size_t)len < sizeof members)
+        segmo__reports_add(reports, kind, (segmo__slice){members, (size_t)len});
 }
 
 segmo_report *segmo__reports_take(segmo__reports *reports, int64_t deadline_ms)

@@ -16,6 +16,9 @@ void segmo__reports_free(segmo__reports *reports);
 /* Adds a report; `json` is an object's members without braces. Over the bound, or without memory,
  * the oldest report makes room and is counted. Any thread. */
 void segmo__reports_add(segmo__reports *reports, segmo_report_kind_t kind, segmo__slice members);
+/* The same, built with printf. */
+void segmo__reports_tell(segmo__reports *reports, segmo_report_kind_t kind, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 /* The oldest report, waiting until `deadline_ms` (monotonic) for one; NULL when the time is over.
  */
 segmo_report *segmo__reports_take(segmo__reports *reports, int64_t deadline_ms);

@@ -186,8 +186,8 @@ static void commit(segmo__worker *worker)
     segmo_error *error = NULL;
 
     if (segmo__spool_commit(worker->client->spool, &error) != SEGMO_OK)
-        segmo__client_report(worker->client, SEGMO_REPORT_SPOOL,
-                             "\"code\":\"settled_not_written\"");
+        segmo__reports_tell(worker->client->reports, SEGMO_REPORT_SPOOL,
+                            "\"code\":\"settled_not_written\"");
     segmo_error_free(error);
 }
 

@@ -3,7 +3,7 @@
 #ifndef SEGMO_CLIENT_WORKER_H
 #define SEGMO_CLIENT_WORKER_H
 
-#include "client/client.h"
+#include "client/client_parts.h"
 
 int segmo__worker_start(segmo__worker **out, segmo_client *client, segmo_error **err);
 /* Stops the thread; requests in flight are given up (their messages stay pending). */

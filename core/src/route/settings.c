@@ -90,17 +90,16 @@ static const char *option(builder *b, const char *name)
  * inherits. */
 static const char *stronger(builder *b, const char *strong, const char *weak, const char **name)
 {
-    const char *value;
+    const char *const names[] = {strong, weak};
 
-    if ((value = own(b, strong)))
-        *name = strong;
-    else if ((value = own(b, weak)))
-        *name = weak;
-    else if ((value = shared(b, strong)))
-        *name = strong;
-    else if ((value = shared(b, weak)))
-        *name = weak;
-    return value;
+    for (int i = 0; i < 4; i++) {
+        const char *value = i < 2 ? own(b, names[i]) : shared(b, names[i - 2]);
+
+        *name = names[i % 2];
+        if (value)
+            return value;
+    }
+    return NULL;
 }
 
 static int flag(builder *b, const char *name)

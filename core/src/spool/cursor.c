@@ -235,13 +235,15 @@ enum { READ_WANTED, READ_OTHER, READ_LATER };
 static int read_one(segmo__spool_cursor *cursor, segmo__segment_record *record)
 {
     spool_file *file = cursor->file;
-    uint32_t was_at = cursor->reader.at;
+    uint32_t was_at = cursor->reader.at, end = end_of(file);
     int code;
 
     if (must_wait(file))
         return READ_LATER;
-    cursor->reader.end = end_of(file);
+    cursor->reader.end = end;
     code = segmo__segment_reader_next(&cursor->reader, record);
+    if (code == 0 && cursor->reader.end < end)
+        code = -EIO; /* somebody has cut it: what was appended is not there */
     if (code < 0) {
         note_failure(cursor->spool, file, code);
         if (is_given_up(file))

@@ -53,7 +53,8 @@ typedef struct spool_file {
     atomic_int at_rest;     /* sealed, cut and closed */
     int claimed;            /* under `files`: a thread works on it, which no other does meanwhile */
     tally in[DESTINATIONS]; /* pending when appended or adopted; under `append` until sealed */
-    uint32_t synced_to;     /* under the claim */
+    uint32_t synced_to;     /* under the claim, as is: */
+    int sync_failed;        /* what was to be synced has to be stored again */
     uint32_t disk_size;     /* under `files` */
     /* the worker's: */
     uint8_t *rows; /* settled table, when loaded; cells without a record get NO_RECORD */
@@ -179,7 +180,7 @@ struct segmo__spool {
 
 static inline int is_configured(const segmo__spool *spool, unsigned destination)
 {
-    return (spool->options.destinations >> destination) & 1u;
+    return (int)(spool->options.destinations >> destination & 1u);
 }
 
 void segmo__spool_notice(segmo__spool *spool, const char *code, uint64_t count, const char *format,
