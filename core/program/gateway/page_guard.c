@@ -2,7 +2,7 @@
 
 #include "base/clock.h"
 #include "base/id.h"
-#include "gateway.h"
+#include "gateway_parts.h"
 
 #define SESSION_MS      (12ll * 3600 * 1000)
 #define WRONG_A_MINUTE  10
@@ -25,14 +25,9 @@ void page_random(char out[PAGE_TOKEN_LEN + 1])
     out[PAGE_TOKEN_LEN] = '\0';
 }
 
-/* As long for a text that is nearly right as for one that is not. */
 static int is_same(const char token[PAGE_TOKEN_LEN + 1], segmo__slice text)
 {
-    volatile unsigned char differs = text.len != PAGE_TOKEN_LEN;
-
-    for (size_t i = 0; i < PAGE_TOKEN_LEN; i++)
-        differs |= (unsigned char)token[i] ^ (unsigned char)(i < text.len ? text.at[i] : 0);
-    return !differs && token[0];
+    return token[0] && segmo__same_secret(segmo__slice_of(token), text);
 }
 
 /* ---- by name and address ---- */
@@ -83,7 +78,7 @@ const char *page_guard_refuses(const page_guard *guard, const struct gateway *ga
     char sender[HTTP_PEER_LEN];
     int is_proxied;
 
-    routes_sender(gateway, request, sender);
+    sender_address(gateway, request, sender);
     is_proxied = http_has(request->head, HTTP_FORWARDED_FOR) && strcmp(sender, request->peer) == 0;
     if (site.len > 0 && !http_means(site, "same-origin") && !http_means(site, "none"))
         return "another web site asks for it";
@@ -199,7 +194,7 @@ void page_guard_put_cookie(http_answer *answer, const struct gateway *gateway,
     char sender[HTTP_PEER_LEN];
     int is_secure;
 
-    routes_sender(gateway, request, sender);
+    sender_address(gateway, request, sender);
     is_secure = strcmp(sender, request->peer) != 0 && /* a trusted proxy says so */
                 http_means(request->head->field[HTTP_FORWARDED_PROTO], "https");
     segmo__buf_addf(&answer->fields, "Set-Cookie: " COOKIE "=%s" COOKIE_PLACE "; Max-Age=%s%s\r\n",
