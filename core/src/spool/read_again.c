@@ -77,7 +77,7 @@ static int holds(const read_window *window, const spool_file *file, uint32_t sta
     return window->file == file && window->at == start && window->len >= len;
 }
 
-/* A window of a file that grew is read on from where it ended. */
+/* A window of a file that grew is read on from where it ended. Without a handle none is filled. */
 static int fill_window(read_window *window, const spool_file *file, const segmo__file *handle,
                        uint32_t start)
 {
@@ -86,6 +86,8 @@ static int fill_window(read_window *window, const spool_file *file, const segmo_
     uint32_t have = holds(window, file, start, 0) ? window->len : 0;
     ssize_t got;
 
+    if (!handle)
+        return -ENOENT;
     window->file = NULL;
     if (!window->bytes && !(window->bytes = segmo__alloc(WINDOW)))
         return -ENOMEM;
@@ -141,10 +143,13 @@ static int find_bytes(read_again *again, spool_file *file, uint32_t at, uint32_t
     *out = segmo__buf_extend(&again->record, len);
     if (!*out)
         return -ENOMEM;
-    code = find_handle(again, file, &handle);
-    if (code != 0)
-        return code;
-    got = segmo__read_again_copy(again, file, handle, at, again->record.data, len);
+    got = segmo__read_again_copy(again, file, NULL, at, again->record.data, len);
+    if (got == -ENOENT) { /* opened only now: somebody may have deleted it meanwhile */
+        code = find_handle(again, file, &handle);
+        if (code != 0)
+            return code;
+        got = segmo__read_again_copy(again, file, handle, at, again->record.data, len);
+    }
     return got < 0 ? (int)got : (uint32_t)got < len ? -EIO : 0;
 }
 
