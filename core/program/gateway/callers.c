@@ -141,7 +141,7 @@ gateway_source *callers_find(struct gateway *gateway, segmo__slice name)
     if (name.len == 0 || name.len > NAME_MAX_LEN || memchr(name.at, '\0', name.len))
         return NULL;
     for (source = gateway->sources; source; source = source->next)
-        if (segmo__slice_is(name, source->key))
+        if (segmo__same_secret(segmo__slice_of(source->key), name))
             return source;
     memcpy(text, name.at, name.len);
     text[name.len] = '\0';

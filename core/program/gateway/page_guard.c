@@ -25,14 +25,9 @@ void page_random(char out[PAGE_TOKEN_LEN + 1])
     out[PAGE_TOKEN_LEN] = '\0';
 }
 
-/* As long for a text that is nearly right as for one that is not. */
 static int is_same(const char token[PAGE_TOKEN_LEN + 1], segmo__slice text)
 {
-    volatile unsigned char differs = text.len != PAGE_TOKEN_LEN;
-
-    for (size_t i = 0; i < PAGE_TOKEN_LEN; i++)
-        differs |= (unsigned char)token[i] ^ (unsigned char)(i < text.len ? text.at[i] : 0);
-    return !differs && token[0];
+    return token[0] && segmo__same_secret(segmo__slice_of(token), text);
 }
 
 /* ---- by name and address ---- */

@@ -13,6 +13,7 @@
 #define DAY_MS    86400000u
 #define OF_SOURCE SEGMO__OPTION_OF_SOURCE
 #define MAY_EMPTY SEGMO__OPTION_MAY_EMPTY
+#define ADDRESS   SEGMO__OPTION_ADDRESS
 
 /* clang-format off */
 #define TEXT(name, bits, fallback, words) {name, SEGMO__OPTION_TEXT, bits, fallback, NULL, 0, 0, words}
@@ -38,7 +39,7 @@ const segmo__option segmo__options[] = {
     CHOICE("segment.region", OF_SOURCE, "us|eu", "us",
            "The region of the Segment workspace. Segment refuses, or loses without a word, what is "
            "sent to the wrong one. Most workspaces are in the US."),
-    TEXT("segment.host", OF_SOURCE, NULL,
+    TEXT("segment.host", OF_SOURCE | ADDRESS, NULL,
          "Another address for Segment's API: a custom domain, a proxy or a sandbox. Beats "
          "segment.region. A bare name means https; a trailing slash or /v1 is left out."),
     FLAG("segment.enabled", OF_SOURCE, NULL,
@@ -87,7 +88,7 @@ const segmo__option segmo__options[] = {
          "The data centre of the MoEngage workspace: 1 to 6 or 101, also written DC_01 or dc-1, or "
          "US, EU, IND, SGP, IDN. The number stands in the dashboard's address, "
          "dashboard-0X.moengage.com. The default is the one Segment's own setting has."),
-    TEXT("moengage.url", OF_SOURCE, NULL,
+    TEXT("moengage.url", OF_SOURCE | ADDRESS, NULL,
          "Another address for MoEngage's API: a proxy or a sandbox. Beats moengage.data_center."),
     CHOICE(
         "moengage.kind", OF_SOURCE, "classic|actions", "classic",
@@ -210,7 +211,7 @@ const segmo__option segmo__options[] = {
     TIME("delivery.connect_timeout_ms", "5000", 1, 600000,
          "How long connecting may take, in milliseconds."),
     TEXT(
-        "delivery.proxy", MAY_EMPTY, NULL,
+        "delivery.proxy", MAY_EMPTY | ADDRESS, NULL,
         "The proxy for all requests, for example http://proxy:3128; empty: none. Default: what the "
         "environment says (https_proxy, no_proxy)."),
     TEXT("delivery.ca_file", 0, NULL,
@@ -306,7 +307,7 @@ const segmo__option segmo__options[] = {
          "start only."),
     COUNT("gateway.page_messages", "10000", 100, 1000000,
           "How many messages the page keeps. Read at start only."),
-    SIZE("gateway.page_memory", "16MiB", 1048576, 4294967295,
+    SIZE("gateway.page_memory", "10MiB", 1048576, 4294967295,
          "How many bytes of messages it keeps; with more the oldest go first. Read at start only."),
     TEXT("library.name", 0, "segmo", "The name in context.library of messages that bring none."),
     TEXT("library.version", 0, SEGMO_VERSION,

@@ -25,6 +25,7 @@ typedef enum segmo__option_type {
     1u                             /* may differ from source to source: allowed inside `sources`   \
                                     */
 #define SEGMO__OPTION_MAY_EMPTY 2u /* the empty text means something */
+#define SEGMO__OPTION_ADDRESS   4u /* may be user:password@host: the password is not shown */
 
 typedef struct segmo__option {
     const char *name;
