@@ -3,6 +3,7 @@ its old messageId. `make network` runs the long form, 5,000 broken connections."
 import http.client
 import json
 import os
+import time
 
 import pytest
 
@@ -13,7 +14,7 @@ LONG = bool(os.environ.get("SEGMO_LONG"))
 WAYS = [(kind, side) for kind in KINDS for side in (REQUEST, ANSWER) if (kind, side) != ("garbage", REQUEST)]
 FAULTS_EACH = 5000 // len(WAYS) + 1 if LONG else 12
 PART = 200  # messages put at a time
-OPTIONS = {"delivery.flush_at": 20, "delivery.timeout_ms": 1000}
+OPTIONS = {"delivery.flush_at": 20, "delivery.timeout_ms": 500}
 
 
 @pytest.fixture
@@ -31,8 +32,10 @@ def put_until(host, enough, most_pending=5000):
     count = 0
     while not enough():
         if sum(of["pending"] for of in host.stats()["destinations"].values()) < most_pending:
-            host.put_all(tracks(PART, first=count, users=40))
+            host.put_all(tracks(PART, first=count, users=400))
             count += PART
+        else:
+            time.sleep(0.01)
     return count
 
 
