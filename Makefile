@@ -19,6 +19,7 @@ TORTURE ?= 500
 POWER_CUTS ?= 20000
 MODEL_SEQUENCES ?= 100000
 ORDER_SEEDS ?= 1000
+FAULTS ?= 1
 
 ifeq ($(MAKELEVEL),0)
 MAKEFLAGS += -j$(JOBS) --no-print-directory
@@ -167,10 +168,10 @@ model: ## the spool against a plain model: 100,000 random sequences (MODEL_SEQUE
 	@$(MAKE) CONFIG=test test-programs
 	MODEL_SEQUENCES=$(MODEL_SEQUENCES) build/test/unit/test_spool_model
 
-faults: ## each allocation, file call and descriptor of 35 scenarios fails (an hour)
+faults: ## each allocation, file call and descriptor of 35 scenarios fails (hours; FAULTS=7: each 7th)
 	$(PACKAGES) build test
 	@$(MAKE) CONFIG=test test-programs
-	FAULTS=all build/test/unit/test_faults
+	FAULTS=$(FAULTS) build/test/unit/test_faults
 
 order: ## order and outcomes under scripted answers: 1,000 seeds (ORDER_SEEDS=n)
 	$(PACKAGES) build python
@@ -221,7 +222,7 @@ network: ## the long form of the network's tests: 5,000 broken connections, 10 m
 	$(PACKAGES) build python test
 	@$(MAKE) products host-programs
 	@$(MAKE) CONFIG=test host-programs
-	@SEGMO_LONG=1 $(PYTHON) -m pytest -q --tb=short -rs -p no:cacheprovider tests/integration/network
+	@SEGMO_LONG=1 $(PYTHON) -m pytest -q -s --tb=short -rs -p no:cacheprovider tests/integration/network
 
 processes: ## the ways processes end, fork and wait, with Python and Ruby, as one table
 	$(PACKAGES) build run python ruby test

@@ -55,18 +55,24 @@ class Browser:
     # ---- the pipe ----
 
     def _listen(self):
-        rest = b""
+        pieces = []  # of a message that has not ended
         while True:
             try:
-                part = os.read(self._reads, 1 << 16)
+                part = os.read(self._reads, 1 << 20)
             except OSError:
                 return
             if not part:
                 return
-            *whole, rest = (rest + part).split(b"\0")
+            *ends, rest = part.split(b"\0")
+            if not ends:
+                pieces.append(part)
+                continue
+            ends[0] = b"".join([*pieces, ends[0]])
+            pieces = [rest]
+            messages = [json.loads(text) for text in ends]
             with self._arrived:
-                for text in whole:
-                    self._take(json.loads(text))
+                for message in messages:
+                    self._take(message)
                 self._arrived.notify_all()
 
     def _take(self, message):
@@ -97,10 +103,10 @@ class Browser:
             raise PageError("%s: %s" % (method, answer["error"]["message"]))
         return answer["result"]
 
-    def wait_event(self, method, begin=0):
+    def wait_event(self, method, begin=0, patience_s=PATIENCE_S):
         with self._arrived:
             found = lambda: next((told for name, told in self.events[begin:] if name == method), None)  # noqa: E731
-            if not self._arrived.wait_for(lambda: found() is not None, PATIENCE_S):
+            if not self._arrived.wait_for(lambda: found() is not None, patience_s):
                 raise PageError("waited in vain for %s" % method)
             return found()
 
@@ -168,13 +174,13 @@ class Browser:
 
     def begin_trace(self):
         self.call("Tracing.start", transferMode="ReportEvents", traceConfig={
-            "includedCategories": ["devtools.timeline", "toplevel"], "excludedCategories": ["*"]})
+            "includedCategories": ["devtools.timeline", "disabled-by-default-devtools.timeline"], "excludedCategories": ["*"]})
         return len(self.events)
 
     def end_trace(self, begin):
         """The events of the trace, each a dictionary of Chromium's trace format."""
         self.call("Tracing.end")
-        self.wait_event("Tracing.tracingComplete", begin)
+        self.wait_event("Tracing.tracingComplete", begin, 120)
         return [event for name, told in self.events[begin:] if name == "Tracing.dataCollected" for event in told["value"]]
 
     def end(self):

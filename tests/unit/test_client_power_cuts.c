@@ -8,6 +8,7 @@
  */
 #include "dice.h"
 #include "fault_server.h"
+#include "how_many.h"
 #include "power_disk.h"
 #include "scratch_dir.h"
 #include "segmo.h"
@@ -216,8 +217,7 @@ static void cut_once(uint32_t moment, uint64_t seed)
 
 static void what_a_client_confirmed_survives_a_power_cut(void **state)
 {
-    const char *many = getenv("CLIENT_CUTS");
-    unsigned cuts = many ? (unsigned)atol(many) : USUAL_CUTS;
+    unsigned cuts = (unsigned)how_many("CLIENT_CUTS", USUAL_CUTS);
 
     (void)state;
     for (unsigned from = 0; from < cuts; from += CUTS_PER_HISTORY) {

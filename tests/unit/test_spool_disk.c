@@ -252,7 +252,7 @@ static void a_file_that_somebody_cuts_is_not_read_for_ever(void **state)
     (void)state;
     while (find_files(spool_dir, path) < 2)
         append_number(spool, count++);
-    strcpy(strrchr(path, '/'), "/00000001.seg");
+    memcpy(strrchr(path, '/'), "/00000001.seg", 14);
     assert_int_equal(truncate(path, SEGMO__SEGMENT_DATA + 2000), 0);
     for (int tries = 0; tries < 4; tries++) {
         while (segmo__spool_next(cursor, &ref, &payload)) {

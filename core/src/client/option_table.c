@@ -307,7 +307,7 @@ const segmo__option segmo__options[] = {
          "start only."),
     COUNT("gateway.page_messages", "10000", 100, 1000000,
           "How many messages the page keeps. Read at start only."),
-    SIZE("gateway.page_memory", "16MiB", 1048576, 4294967295,
+    SIZE("gateway.page_memory", "10MiB", 1048576, 4294967295,
          "How many bytes of messages it keeps; with more the oldest go first. Read at start only."),
     TEXT("library.name", 0, "segmo", "The name in context.library of messages that bring none."),
     TEXT("library.version", 0, SEGMO_VERSION,

@@ -3,6 +3,7 @@ import base64
 import collections
 import email.utils
 import json
+import os
 import re
 import time
 
@@ -11,7 +12,7 @@ import pytest
 from harness import ROOT, wait_until
 from led_host import ATTEMPT, CLOCK_HOST, DEAD, PAUSED, LedHost, to_segment, tracks
 
-STATUSES = range(100, 600)
+LONG = bool(os.environ.get("SEGMO_LONG"))
 EACH = 4  # messages for each status
 PAGE = (ROOT / "docs/reference/answers.md").read_text()
 
@@ -25,6 +26,11 @@ def promised(destination):
         first, _, last = row[0].removeprefix("other ").partition("-")
         words.update(dict.fromkeys(range(int(first), int(last or first) + 1), row[column]))
     return words
+
+
+def some_of(words):
+    """The ends of every row of the table, and what lies beside them."""
+    return [status for status in words if words.get(status - 1) != words[status] or words.get(status + 1) != words[status]]
 
 
 class Statuses:
@@ -52,47 +58,49 @@ class Statuses:
         return status, {}, b"" if status in (204, 304) else b"{}"
 
 
-def configuration(destination, url, spool):
+def configuration(destination, statuses, url, spool):
     keys = {"segment": lambda status: {"segment.write_key": "WK%d" % status},
             "moengage": lambda status: {"moengage.app_id": "APP%d" % status, "moengage.data_api_key": "KEY",
                                         "moengage.url": url}}[destination]
     return {"segment.host": url, "spool.dir": str(spool), "delivery.enabled": False, "delivery.backoff_base_ms": 100,
             "delivery.backoff_cap_ms": 200, "delivery.lanes": 1, "delivery.flush_interval_ms": 10,
             "reports.attempts": True, "reports.max": 100000,
-            "sources": [{"id": str(status), **keys(status)} for status in STATUSES]}
+            "sources": [{"id": str(status), **keys(status)} for status in statuses]}
 
 
 @pytest.mark.parametrize("destination", ["segment", "moengage"])
 def test_every_status_does_what_the_page_says(host, receive, tmp_path, destination):
+    """MoEngage's table is Segment's but for a few rows; all of its statuses are in the long form."""
     promise, service = promised(destination), Statuses()
-    assert sorted(promise) == list(STATUSES)
+    assert sorted(promise) == list(range(100, 600))
+    statuses = sorted(promise) if LONG or destination == "segment" else some_of(promise)
     receiver, file = receive(service), tmp_path / "segmo.json"
-    options = configuration(destination, receiver.url, tmp_path / "spool")
+    options = configuration(destination, statuses, receiver.url, tmp_path / "spool")
     file.write_text(json.dumps(options))
     assert host.open(file=file).ok
-    for status in STATUSES:
+    for status in statuses:
         for number in range(EACH):
             assert host.put({"type": "track", "userId": "u-%d" % status, "event": "E", "messageId": "%d-%d" % (status, number),
                              "properties": {"id": "%d-%d" % (status, number)}}, source=str(status)).ok
     options["delivery.enabled"] = True
     file.write_text(json.dumps(options))
-    found = wait_until(lambda: outcomes(host, service), "every status has had an effect", 60)
+    found = wait_until(lambda: outcomes(host, service, statuses), "every status has had an effect", 60)
     assert {status: word for status, word in found.items() if word != promise[status]} == {}
-    for reason, statuses in reasons(host).items():
-        assert "`%s`" % reason in PAGE, (reason, statuses)
+    for reason, answers in reasons(host).items():
+        assert "`%s`" % reason in PAGE, (reason, answers)
 
     service.calm = True
     options["delivery.backoff_cap_ms"] = 201  # changed settings end every pause
     file.write_text(json.dumps(options))
     assert host.flush(60000).ok
     dead = [report["messageId"] for report in host.reported(DEAD)]
-    everything = ["%d-%d" % (status, number) for status in STATUSES for number in range(EACH)]
+    everything = ["%d-%d" % (status, number) for status in statuses for number in range(EACH)]
     assert sorted(service.taken + dead) == everything
     host.check_accounts(**{destination + "_dead": len(dead), destination + "_delivered": len(service.taken),
                            destination + "_pending": 0})
 
 
-def outcomes(host, service):
+def outcomes(host, service, statuses):
     """The page's word for what happened to the messages of each status so far; None while one of them is not clear."""
     dead, paused = collections.defaultdict(list), {}
     for kind, report in host.poll():
@@ -100,7 +108,7 @@ def outcomes(host, service):
             dead[int(report["messageId"][:3])].append(report["reason"])
         elif kind == PAUSED:
             paused[int(report["source"])] = report["reason"]
-    words = {status: outcome(status, service, dead[status], paused.get(status)) for status in STATUSES}
+    words = {status: outcome(status, service, dead[status], paused.get(status)) for status in statuses}
     return words if all(words.values()) else None
 
 

@@ -17,8 +17,8 @@ from harness import PROGRAM, SANITIZED, Sandbox, wait_until
 from led_host import HOST, LedHost, to_segment, tracks
 
 LONG = bool(os.environ.get("SEGMO_LONG"))
-FLAPPING_S = 600 if LONG else 6
-CAP_MS, TIMEOUT_MS, CONNECT_MS = (1000, 1000, 500) if LONG else (500, 500, 300)
+FLAPPING_S = 600 if LONG else 4
+CAP_MS, TIMEOUT_MS, CONNECT_MS = (1000, 1000, 500) if LONG else (400, 300, 200)
 OPTIONS = {"delivery.allow_plain_http": "true", "delivery.backoff_cap_ms": CAP_MS, "delivery.timeout_ms": TIMEOUT_MS,
            "delivery.connect_timeout_ms": CONNECT_MS, "delivery.backoff_base_ms": 50, "delivery.flush_at": 20}
 PORT = 8099

@@ -11,7 +11,8 @@ from harness import SANITIZED, wait_until
 CAP_MS, JITTER = 60000, {"segment": 1.1, "moengage": 1.5}
 HOUR_MS = 3600000
 DAY_MS = 24 * HOUR_MS
-HOURS = 10 if os.environ.get("SEGMO_LONG") else 1
+LONG = bool(os.environ.get("SEGMO_LONG"))
+HOURS = 10 if LONG else 1
 LANES, FLUSH_AT = 4, 100
 
 
@@ -118,7 +119,7 @@ def test_what_waits_longer_than_max_age_becomes_dead_letters(host, sandbox, spoo
 def test_a_week_of_outage_needs_no_more_memory_than_an_hour(host, start_sandbox, spool):
     """And when the service is back, everything comes within two caps, the oldest first."""
     sandbox = start_sandbox("--keep", "100000")
-    count, part = 90000, 18000
+    count, part = (90000, 18000) if LONG else (30000, 6000)
     sandbox.script({"status": 503})
     assert host.open(options(sandbox.url, spool, **{"delivery.max_age_ms": "30d"})).ok
     memory_mb = []
@@ -142,7 +143,7 @@ def test_a_week_of_outage_needs_no_more_memory_than_an_hour(host, start_sandbox,
     assert sandbox.stats("segment")["order_violations"] == 0
     astray = max(abs(seq - place) for place, seq in enumerate(arrived))
     print("oldest first: no message came more than %.0f %% of the backlog before or after its turn" % (astray * 100 / count))
-    assert arrived[0] == 0
+    assert arrived[0] < LANES * FLUSH_AT
     assert astray < count // 5  # lanes are not all equally long
 
 
