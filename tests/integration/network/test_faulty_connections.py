@@ -71,7 +71,7 @@ def test_an_answer_cut_at_every_byte(host, sandbox, start_proxy, spool, end):
 
 
 def test_both_destinations_at_once(host, sandbox, start_proxy, spool):
-    proxy = start_proxy(sandbox.port, random_faults(2, share=0.5))
+    proxy = start_proxy(sandbox.port, random_faults(2))
     assert host.open(to_both(proxy.url, proxy.url, spool), OPTIONS, **{
         "moengage.events_per_minute": 1000000, "moengage.users_per_minute": 1000000}).ok
     count = put_until(host, lambda: sum(proxy.happened.values()) >= FAULTS_EACH)
@@ -82,7 +82,7 @@ def test_both_destinations_at_once(host, sandbox, start_proxy, spool):
 def test_within_tls(host, receive, certificate, start_proxy, spool):
     path = certificate("here", "IP:127.0.0.1")
     receiver = receive(certificate=path)
-    proxy = start_proxy(receiver.port, random_faults(3, share=0.7))
+    proxy = start_proxy(receiver.port, random_faults(3, answer_bytes=6000))
     assert host.open(to_segment(proxy.url.replace("http:", "https:"), spool), OPTIONS,
                      **{"delivery.ca_file": path + ".crt"}).ok
     count = put_until(host, lambda: sum(proxy.happened.values()) >= FAULTS_EACH)
