@@ -106,7 +106,7 @@ test: ## everything a change must pass: unit tests with their vectors, integrati
 	$(PACKAGES) build run python ruby test
 	@$(MAKE) products host-programs python-package ruby-products
 	@$(MAKE) CONFIG=test test-programs fuzz-programs host-programs
-	$(SUITE) unit:test replay:test pytest:release+ruby:release
+	$(SUITE) unit:test replay:test integration:release+others:release+ruby:release
 
 unit: ## the unit tests alone (CONFIG=asan or tsan: with a sanitizer)
 	$(PACKAGES) build test
@@ -122,7 +122,7 @@ integration: ## the tests of the built program and library alone
 	$(PACKAGES) build python test
 	@$(MAKE) products host-programs python-package
 	@$(MAKE) CONFIG=$(TEST_CONFIG) host-programs
-	$(SUITE) pytest:$(CONFIG)
+	$(SUITE) integration:$(CONFIG)
 
 ruby: ## the Ruby gem's tests alone
 	$(PACKAGES) build run ruby test
@@ -135,8 +135,8 @@ check: ## the suite under sanitizers and valgrind, lint, generated files, ABI (l
 	@$(MAKE) CONFIG=test test-programs
 	@$(MAKE) CONFIG=asan products host-programs test-programs fuzz-programs
 	@$(MAKE) CONFIG=tsan products host-programs test-programs
-	$(SUITE) make:lint make:check-generated make:abi make:analyze make:reproducible unit:asan replay:asan pytest:asan \
-	    unit:tsan pytest:tsan valgrind:test
+	$(SUITE) make:lint make:check-generated make:abi make:analyze make:reproducible unit:asan replay:asan integration:asan others:asan \
+	    unit:tsan integration:tsan others:tsan valgrind:test
 
 fuzz: ## each fuzz target for FUZZ_SECONDS (60); what ends one is kept in build/fuzz/crashes
 	$(PACKAGES) build fuzz

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs the parts of the suite one after another and adds up what they found.
 
-    suite.py unit:test pytest:release+ruby:release make:lint
+    suite.py unit:test integration:release+others:release make:lint
 
 Parts joined by a `+` run side by side. A part is a kind and what it works on, most often a build configuration (build/<name>):
 
@@ -9,8 +9,9 @@ Parts joined by a `+` run side by side. A part is a kind and what it works on, m
     vectors:<config>   of these, the programs that read case files from tests/vectors
     replay:<config>    every fuzz target over the inputs kept in tests/fuzz/corpus
     valgrind:<config>  the programs under valgrind
-    pytest:<config>    every test_*.py below tests/, with SEGMO_BUILD naming the build directory and SEGMO_PROGRAM its program
-    integration:<config>  of these, the tests of the built program alone
+    integration:<config>  test_*.py in tests/integration and tests/differential, with SEGMO_BUILD naming the build directory and
+                       SEGMO_PROGRAM its program
+    others:<config>    every other test_*.py: Python, documents, lint, tools
     ruby:<config>      every tests/ruby/test_*.rb (minitest), with the same two variables
     make:<goal>        one goal of the Makefile, counted as one test
 
@@ -150,31 +151,38 @@ def nothing(words):
     return Count(failed=1)
 
 
+OF_THE_PROGRAM = ["tests/integration", "tests/differential"]
+
+
 def integration(config):
-    return pytest(config, "tests/integration", "tests/differential")
+    return pytest(config, "integration", *OF_THE_PROGRAM)
 
 
-def pytest(config, *folders):
-    """Python's own output is shown as it comes; the counts come from its XML report."""
-    report = ROOT / "build" / config / "pytest.xml"
+def others(config):
+    return pytest(config, "others", "tests", *(f"--ignore={folder}" for folder in OF_THE_PROGRAM))
+
+
+def pytest(config, name, *what):
+    """pytest's own output is shown as it comes; the counts come from its XML report."""
+    report = ROOT / "build" / config / f"{name}.xml"
     report.parent.mkdir(parents=True, exist_ok=True)
-    for old in [report, *sanitizer_logs(report.parent)]:
+    for old in [report, *sanitizer_logs(report)]:
         old.unlink(missing_ok=True)
     command = [sys.executable, "-m", "pytest", "-q", "--tb=short", f"--junitxml={report}",
-               "-o", f"cache_dir={report.parent}/pytest_cache", *(folders or ["tests"])]
+               "-o", f"cache_dir={report.parent}/{name}-cache", *what]
     sanitizers = dict.fromkeys(("ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"),
-                               f"log_path={report.parent}/sanitizer")
+                               f"log_path={report.parent}/{name}-sanitizer")
     sanitizers["LSAN_OPTIONS"] = f"print_suppressions=0:suppressions={ROOT}/tests/tools/leaks.supp"
     environment = {**os.environ, **sanitizers, "SEGMO_BUILD": str(report.parent), "SEGMO_PROGRAM": str(report.parent / "segmo"),
                    "PYTHONDONTWRITEBYTECODE": "1"}
     code = show_lines(command, environment)
     count = count_junit(report) if report.exists() else Count()
-    for log in sanitizer_logs(report.parent):
+    for log in sanitizer_logs(report):
         print(f"{log.name}:\n{log.read_text(errors='replace')[:4000]}")
         count.failed += 1
     if code != 0 and count.failed == 0:
         count.failed = 1
-    print(f"{f'{config}/pytest':<40} {count}", flush=True)
+    print(f"{f'{config}/{name}':<40} {count}", flush=True)
     return count
 
 
@@ -188,9 +196,9 @@ def show_lines(command, environment):
     return process.returncode
 
 
-def sanitizer_logs(directory):
+def sanitizer_logs(report):
     """What a sanitizer found in a program that a test started, and perhaps killed before it could tell."""
-    return sorted(directory.glob("sanitizer.*"))
+    return sorted(report.parent.glob(f"{report.stem}-sanitizer.*"))
 
 
 def count_junit(report):
@@ -235,8 +243,8 @@ def make(goal):
     return count
 
 
-KINDS = {"integration": integration, "unit": unit, "valgrind": valgrind, "vectors": vectors, "replay": replay, "pytest": pytest, "ruby": ruby,
-         "make": make}
+KINDS = {"unit": unit, "vectors": vectors, "replay": replay, "valgrind": valgrind, "integration": integration,
+         "others": others, "ruby": ruby, "make": make}
 
 
 def part(words):
