@@ -59,7 +59,8 @@ BENCH_SRC   := $(filter-out tests/bench/bench.c,$(wildcard tests/bench/*.c))
 CORE_OBJ    := $(CORE_SRC:%.c=$(B)/%.o)
 PROGRAM_OBJ := $(PROGRAM_SRC:%.c=$(B)/%.o)
 UNIT_BIN    := $(UNIT_SRC:tests/%.c=$(B)/%)
-HOST_SRC    := $(wildcard tests/integration/*.c)
+HAVE_RDKAFKA := $(wildcard /usr/include/librdkafka/rdkafka_mock.h /usr/local/include/librdkafka/rdkafka_mock.h)
+HOST_SRC    := $(filter-out $(if $(HAVE_RDKAFKA),,%/mock_kafka.c),$(wildcard tests/integration/*.c))
 HOST_BIN    := $(HOST_SRC:tests/%.c=$(B)/%)
 BENCH_BIN   := $(BENCH_SRC:tests/%.c=$(B)/%)
 
@@ -237,6 +238,8 @@ $(B)/unit/%: $(B)/tests/unit/%.o $(UNIT_HELP:%.c=$(B)/%.o) $(B)/program.a $(B)/l
 $(B)/integration/%: $(B)/tests/integration/%.o $(B)/libsegmo.a
 	@mkdir -p $(@D)
 	$(call say,ld,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+$(B)/integration/mock_kafka: LIBS += -lrdkafka
 
 $(B)/bench/%: $(B)/tests/bench/%.o $(B)/tests/bench/bench.o $(B)/libsegmo.a
 	@mkdir -p $(@D)

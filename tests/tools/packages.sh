@@ -6,7 +6,7 @@ set -eu
 packages_for() {
     case $1 in
     build) echo gcc libc6-dev make pkg-config libcurl4-openssl-dev libcjson-dev libdeflate-dev \
-                zlib1g-dev libmicrohttpd-dev ;;
+                zlib1g-dev libmicrohttpd-dev librdkafka-dev ;;
     python) echo python3-dev python3-cffi python3-setuptools python3-wheel python3-pip python3-venv ;;
     run)   echo python3 ca-certificates ;;
     ruby)  echo ruby ruby-dev ruby-ffi bundler ;;

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "client/kafka_settings.h"
 #include "client/worker.h"
 #include "model/message.h"
 
@@ -238,12 +239,13 @@ static int has_pending(segmo_client *client)
 /* Without a destination every message would be accepted for nowhere. */
 static int need_destination(const segmo__rules *rules, segmo_error **err)
 {
-    if (!rules->limits.delivery_enabled || segmo__settings_has_destination(rules->settings))
+    if (!rules->limits.delivery_enabled || rules->limits.to_kafka ||
+        segmo__settings_has_destination(rules->settings))
         return SEGMO_OK;
     return segmo__fail(
         err, SEGMO_ERR_OPTION, "segment.write_key",
         "no destination is configured; set segment.write_key, or moengage.app_id and "
-        "moengage.data_api_key");
+        "moengage.data_api_key, or kafka.bootstrap.servers");
 }
 
 int segmo__client_new(segmo_client **out, const segmo_config *config, segmo_error **err)
@@ -264,6 +266,9 @@ int segmo__client_new(segmo_client **out, const segmo_config *config, segmo_erro
         status = segmo__rules_new(&client->rules, client->in_force, err);
     if (status == SEGMO_OK)
         status = need_destination(client->rules, err);
+    if (status == SEGMO_OK &&
+        (client->rules->limits.to_kafka || client->rules->limits.work_for >= 0))
+        status = segmo__kafka_settings_check(client->config, err);
     if (status != SEGMO_OK)
         goto fail;
     client->reports =

@@ -32,6 +32,20 @@ static segmo__full_policy full_policy(const char *text)
     return SEGMO__FULL_REFUSE;
 }
 
+static void read_kafka(segmo__limits_in_force *limits, const segmo_config *config)
+{
+    const char *work_for = segmo__config_value(config, "kafka.work_for");
+    const char *enabled = segmo__config_value(config, "kafka.enabled");
+
+    limits->has_kafka = segmo__config_value(config, "kafka.bootstrap.servers") != NULL;
+    limits->work_for = !work_for                          ? -1
+                       : strcmp(work_for, "segment") == 0 ? SEGMO__DESTINATION_SEGMENT
+                                                          : SEGMO__DESTINATION_MOENGAGE;
+    limits->to_kafka = limits->has_kafka && !work_for && (!enabled || strcmp(enabled, "true") == 0);
+    copy_text(limits->kafka_topic, sizeof limits->kafka_topic,
+              segmo__config_value(config, "kafka.topic"));
+}
+
 static void read_limits(segmo__limits_in_force *limits, const segmo_config *config)
 {
     *limits = (segmo__limits_in_force){
@@ -57,6 +71,7 @@ static void read_limits(segmo__limits_in_force *limits, const segmo_config *conf
         .requests_per_minute = 60 * segmo__config_number(config, "moengage.requests_per_second"),
         .delivery_enabled = segmo__config_flag(config, "delivery.enabled"),
     };
+    read_kafka(limits, config);
     copy_text(limits->library_name, sizeof limits->library_name,
               segmo__config_value(config, "library.name"));
     copy_text(limits->library_version, sizeof limits->library_version,

@@ -36,6 +36,10 @@ typedef struct segmo__limits_in_force {
     uint64_t events_per_minute;
     uint64_t requests_per_minute;
     int delivery_enabled;
+    int to_kafka;  /* accepted messages go to the topic */
+    int has_kafka; /* brokers are named: what waits for the topic can go there */
+    int work_for;  /* the segmo__destination that a worker delivers to; -1: no worker */
+    char kafka_topic[256];
     char library_name[64];
     char library_version[32];
 } segmo__limits_in_force;

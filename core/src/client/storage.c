@@ -49,6 +49,14 @@ static int is_new_name(char *last, size_t size, const char *name)
     return 1;
 }
 
+static int waits_for_any(const uint8_t *settled)
+{
+    for (unsigned d = 0; d < SEGMO__DESTINATION_COUNT; d++)
+        if (settled[d] == SEGMO__PENDING)
+            return 1;
+    return 0;
+}
+
 static int count_sight(void *ctx, const segmo__spool_sight *sight)
 {
     struct census *census = ctx;
@@ -63,7 +71,7 @@ static int count_sight(void *ctx, const segmo__spool_sight *sight)
     census->bytes += sight->payload.len;
     for (unsigned d = 0; d < SEGMO__DESTINATION_COUNT; d++)
         census->states[d][sight->settled[d] & 3]++;
-    if (sight->settled[0] != SEGMO__PENDING && sight->settled[1] != SEGMO__PENDING)
+    if (!waits_for_any(sight->settled))
         return 0;
     if (segmo__message_read(&census->message, sight->payload, NULL) == SEGMO_OK &&
         (census->oldest_ms == 0 || census->message.accepted_ms < census->oldest_ms))
@@ -294,6 +302,14 @@ int segmo__dead_list_json(const segmo_config *config, const char *query, segmo__
     return status;
 }
 
+static segmo__destination destination_of(segmo__slice line)
+{
+    for (unsigned d = 1; d < SEGMO__DESTINATION_COUNT; d++)
+        if (text_is(line, "destination", segmo__destination_name((segmo__destination)d)))
+            return (segmo__destination)d;
+    return SEGMO__DESTINATION_SEGMENT;
+}
+
 /* A letter becomes a stored message again, pending for its own destination only. */
 static int frame_letter(struct letters *letters, segmo__slice line)
 {
@@ -319,9 +335,7 @@ static int frame_letter(struct letters *letters, segmo__slice line)
     rules.source = segmo__message_source_hash(id);
     segmo__free(id);
     memset(head, SEGMO__SKIPPED, sizeof head);
-    head[4 + (text_is(line, "destination", "moengage") ? SEGMO__DESTINATION_MOENGAGE
-                                                       : SEGMO__DESTINATION_SEGMENT)] =
-        SEGMO__PENDING;
+    head[4 + destination_of(line)] = SEGMO__PENDING;
     segmo__buf_add(&letters->stored, head, sizeof head);
     status = segmo__message_complete(&letters->stored, message, &rules, &letters->error);
     if (status != SEGMO_OK)

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "client/forward.h"
 #include "client/outlet.h"
 #include "client/trim.h"
 
@@ -21,6 +22,7 @@ struct segmo__worker {
     segmo__outlet_shop shop;
     segmo__outlet **outlets;
     size_t outlet_count;
+    segmo__forward *forward; /* NULL while no brokers are named */
     atomic_int stopping;
     atomic_uint_least64_t appended; /* messages appended while this worker lives */
     atomic_uint_least64_t
@@ -84,10 +86,12 @@ static int add_outlet(segmo__worker *worker, segmo__destination destination, uin
 static int make_outlets(segmo__worker *worker, const segmo__rules *rules)
 {
     for (size_t i = 0; i < rules->settings->source_count; i++)
-        for (unsigned d = 0; d < SEGMO__DESTINATION_COUNT; d++)
+        for (unsigned d = 0; d < SEGMO__DESTINATION_SERVICES; d++)
             if (!add_outlet(worker, (segmo__destination)d, rules->settings->sources[i].hash))
                 return 0;
-    return 1;
+    if (rules->limits.has_kafka && !worker->forward)
+        worker->forward = segmo__forward_new(worker->client, worker->shop.http);
+    return !rules->limits.has_kafka || worker->forward != NULL;
 }
 
 static void follow_rules(segmo__worker *worker, segmo__rules *rules, int64_t now_ms)
@@ -96,6 +100,8 @@ static void follow_rules(segmo__worker *worker, segmo__rules *rules, int64_t now
         return;
     for (size_t i = 0; worker->seen_rules && i < worker->outlet_count; i++)
         segmo__outlet_settings_changed(worker->outlets[i], rules, now_ms);
+    if (worker->seen_rules && worker->forward)
+        segmo__forward_settings_changed(worker->forward);
     segmo__rules_release(worker->seen_rules);
     segmo__rules_retain(rules);
     worker->seen_rules = rules;
@@ -135,6 +141,8 @@ static void ask_to_be_woken(segmo__worker *worker, const segmo__rules *rules, ui
 {
     uint64_t least = NOBODY - seen - 1;
 
+    if (worker->forward && segmo__forward_wants(worker->forward, rules, now_ms))
+        least = 1;
     for (size_t i = 0; i < worker->outlet_count; i++) {
         uint32_t wanted = segmo__outlet_wanted(worker->outlets[i], rules, now_ms);
 
@@ -213,9 +221,13 @@ static void one_round(segmo__worker *worker)
     follow_rules(worker, rules, now_ms);
     tick(worker, now_ms);
     if (rules->limits.when_full == SEGMO__FULL_DROP_OLDEST)
-        segmo__trim_oldest(worker->client, rules, worker->outlets, worker->outlet_count);
+        segmo__trim_oldest(worker->client, rules, worker->outlets, worker->outlet_count,
+                           worker->forward);
     for (size_t i = 0; i < worker->outlet_count; i++)
-        segmo__outlet_pump(worker->outlets[i], rules, now_ms, hurry, &next_ms);
+        if (segmo__direct_has_way(worker->client, rules))
+            segmo__outlet_pump(worker->outlets[i], rules, now_ms, hurry, &next_ms);
+    if (worker->forward)
+        segmo__forward_pump(worker->forward, rules, now_ms, &next_ms);
     ask_to_be_woken(worker, rules, seen, now_ms);
     if (atomic_load(&worker->appended) >= atomic_load(&worker->wake_at) ||
         hurry != (atomic_load(&worker->flushers) > 0) || atomic_load(&worker->stopping))
@@ -249,6 +261,7 @@ static void forget(segmo__worker *worker)
     for (size_t i = 0; i < worker->outlet_count; i++)
         segmo__outlet_free(worker->outlets[i]);
     segmo__free(worker->outlets);
+
     segmo__rules_release(worker->seen_rules);
     segmo__gzip_free(worker->shop.gzip);
     segmo__buf_free(&worker->shop.raw);
@@ -304,6 +317,7 @@ void segmo__worker_stop(segmo__worker *worker)
     atomic_store(&worker->stopping, 1);
     segmo__http_wake(worker->shop.http);
     pthread_join(worker->thread, NULL);
+    segmo__forward_free(worker->forward);    /* before what it wakes */
     segmo__packer_free(worker->shop.packer); /* before the flights it packs and what it wakes */
     segmo__http_close(worker->shop.http, 0);
     forget(worker);
