@@ -4,7 +4,7 @@
 # `packages` has just installed are seen, and so that everything builds in parallel (JOBS=n).
 CONFIG  ?= release
 ifeq ($(origin CC),default)
-CC      := gcc
+CC      := $(if $(filter fuzz,$(CONFIG)),clang,gcc)
 endif
 PYTHON  ?= /usr/bin/python3
 RUBY    ?= /usr/bin/ruby
@@ -12,6 +12,8 @@ JOBS    ?= $(shell nproc 2>/dev/null || echo 2)
 PREFIX  ?= /usr/local
 LIBDIR  ?= $(PREFIX)/lib
 DESTDIR ?=
+FUZZ_SECONDS ?= 60
+DIFFERENTIAL_COUNT ?= 1000000
 B       := build/$(CONFIG)
 
 ifeq ($(MAKELEVEL),0)
@@ -34,10 +36,13 @@ CFLAGS_test    := -O1 -g -DSEGMO_FAULTS
 CFLAGS_asan    := -O1 -g -DSEGMO_FAULTS -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 CFLAGS_tsan    := -O1 -g -DSEGMO_FAULTS -fsanitize=thread -fno-omit-frame-pointer
 CFLAGS_cov     := -O0 -g -DSEGMO_FAULTS --coverage
+CFLAGS_fuzz    := -O1 -g -DSEGMO_FAULTS -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all \
+                  -fno-omit-frame-pointer
 LDFLAGS_release := -Wl,-z,relro,-z,now,-z,defs
 LDFLAGS_asan   := -fsanitize=address,undefined
 LDFLAGS_tsan   := -fsanitize=thread
 LDFLAGS_cov    := --coverage
+LDFLAGS_fuzz   := -fsanitize=address,undefined
 
 # Asked once, and only when something is compiled or linked.
 pkg_config = $(shell pkg-config $(1) $(PKGS) 2>/dev/null || echo missing)
@@ -54,13 +59,16 @@ CORE_SRC    := $(wildcard core/src/*.c core/src/*/*.c)
 PROGRAM_SRC := $(wildcard core/program/*.c core/program/*/*.c)
 UNIT_SRC    := $(wildcard tests/unit/test_*.c)
 UNIT_HELP   := $(filter-out $(UNIT_SRC),$(wildcard tests/unit/*.c))
+FUZZ_SRC    := $(wildcard tests/fuzz/*.c)
+FUZZ_HELP   := $(filter-out %/replay.c,$(wildcard tests/fuzz/help/*.c)) tests/unit/scratch_dir.c
 BENCH_SRC   := $(filter-out tests/bench/bench.c,$(wildcard tests/bench/*.c))
 
 CORE_OBJ    := $(CORE_SRC:%.c=$(B)/%.o)
 PROGRAM_OBJ := $(PROGRAM_SRC:%.c=$(B)/%.o)
 UNIT_BIN    := $(UNIT_SRC:tests/%.c=$(B)/%)
+FUZZ_BIN    := $(FUZZ_SRC:tests/%.c=$(B)/%)
 HAVE_RDKAFKA := $(wildcard /usr/include/librdkafka/rdkafka_mock.h /usr/local/include/librdkafka/rdkafka_mock.h)
-HOST_SRC    := $(filter-out $(if $(HAVE_RDKAFKA),,%/mock_kafka.c),$(wildcard tests/integration/*.c))
+HOST_SRC    := $(filter-out $(if $(HAVE_RDKAFKA),,%/mock_kafka.c),$(wildcard tests/integration/*.c tests/differential/*.c))
 HOST_BIN    := $(HOST_SRC:tests/%.c=$(B)/%)
 BENCH_BIN   := $(BENCH_SRC:tests/%.c=$(B)/%)
 
@@ -68,7 +76,7 @@ BENCH_BIN   := $(BENCH_SRC:tests/%.c=$(B)/%)
 
 .DEFAULT_GOAL := help
 .PHONY: help packages all run serve test unit vectors integration ruby check lint format generated \
-        check-generated abi abi-record bench bench-gateway wheel gem install uninstall clean
+        check-generated abi abi-record fuzz fuzz-corpora differential bench bench-gateway wheel gem install uninstall clean
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1@\2/p' Makefile | expand -t 1 | awk -F@ '{printf "%-24s%s\n", $$1, $$2}'
 
@@ -91,8 +99,8 @@ serve: ## a gateway beside a sandbox, until Ctrl-C: what a Segment library can b
 test: ## everything a change must pass: unit tests with their vectors, integration (under 10 minutes)
 	$(PACKAGES) build run python ruby test
 	@$(MAKE) products host-programs python-package ruby-products
-	@$(MAKE) CONFIG=test test-programs
-	$(SUITE) unit:test pytest:release+ruby:release
+	@$(MAKE) CONFIG=test test-programs fuzz-programs
+	$(SUITE) unit:test replay:test pytest:release+ruby:release
 
 unit: ## the unit tests alone (CONFIG=asan or tsan: with a sanitizer)
 	$(PACKAGES) build test
@@ -118,10 +126,23 @@ check: ## the suite under sanitizers and valgrind, lint, generated files, ABI (l
 	$(PACKAGES) build run python test check
 	@$(MAKE) products host-programs
 	@$(MAKE) CONFIG=test test-programs
-	@$(MAKE) CONFIG=asan products host-programs test-programs
+	@$(MAKE) CONFIG=asan products host-programs test-programs fuzz-programs
 	@$(MAKE) CONFIG=tsan products host-programs test-programs
-	$(SUITE) make:lint make:check-generated make:abi unit:asan pytest:asan \
+	$(SUITE) make:lint make:check-generated make:abi unit:asan replay:asan pytest:asan \
 	    unit:tsan pytest:tsan valgrind:test
+
+fuzz: ## each fuzz target for FUZZ_SECONDS (60); what ends one is kept in build/fuzz/crashes
+	$(PACKAGES) build fuzz
+	@$(MAKE) CONFIG=fuzz fuzz-programs
+	@$(PYTHON) tests/fuzz/run.py --seconds $(FUZZ_SECONDS)
+
+fuzz-corpora: ## put what the fuzzer has found into the corpora that `make test` replays
+	@$(PYTHON) tests/fuzz/run.py --minimise
+
+differential: ## the JSON scanner beside Python's on DIFFERENTIAL_COUNT (1,000,000) documents
+	$(PACKAGES) build run
+	@$(MAKE) host-programs
+	@$(PYTHON) tests/differential/scanner.py --count $(DIFFERENTIAL_COUNT)
 
 lint: ## layers, banned calls, exported names, header, format, types of the Python package
 	@$(MAKE) products
@@ -191,10 +212,11 @@ clean: ## remove everything that was built
 
 TEST_CONFIG := $(if $(filter release,$(CONFIG)),test,$(CONFIG))
 
-.PHONY: products test-programs host-programs bench-programs static-library print-libs \
+.PHONY: products test-programs fuzz-programs host-programs bench-programs static-library print-libs \
         python-package ruby-products gems always
 products: $(B)/libsegmo.so.1 $(B)/libsegmo.a $(if $(PROGRAM_SRC),$(B)/segmo)
 test-programs: $(UNIT_BIN)
+fuzz-programs: $(FUZZ_BIN)
 bench-programs: $(BENCH_BIN)
 host-programs: $(HOST_BIN)
 static-library: $(B)/libsegmo.a # what setup.py builds the Python extension from
@@ -235,11 +257,22 @@ $(B)/unit/%: $(B)/tests/unit/%.o $(UNIT_HELP:%.c=$(B)/%.o) $(B)/program.a $(B)/l
 	@mkdir -p $(@D)
 	$(call say,ld,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka $(LIBS) -lz
 
+# Driven by libFuzzer in its configuration, by replay.c over kept inputs in all others.
+FUZZ_MAIN   := $(if $(filter fuzz,$(CONFIG)),,$(B)/tests/fuzz/help/replay.o)
+$(B)/tests/fuzz/%.o: ALL_CFLAGS += -Itests/fuzz -Itests/unit
+$(B)/fuzz/%: $(B)/tests/fuzz/%.o $(FUZZ_HELP:%.c=$(B)/%.o) $(FUZZ_MAIN) $(B)/program.a $(B)/libsegmo.a
+	@mkdir -p $(@D)
+	$(call say,ld,$@)$(CC) $(ALL_LDFLAGS) $(if $(FUZZ_MAIN),,-fsanitize=fuzzer) -o $@ $^ $(LIBS) -lz
+
 $(B)/integration/%: $(B)/tests/integration/%.o $(B)/libsegmo.a
 	@mkdir -p $(@D)
 	$(call say,ld,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 $(B)/integration/mock_kafka: LIBS += -lrdkafka
+
+$(B)/differential/%: $(B)/tests/differential/%.o $(B)/libsegmo.a
+	@mkdir -p $(@D)
+	$(call say,ld,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 $(B)/bench/%: $(B)/tests/bench/%.o $(B)/tests/bench/bench.o $(B)/libsegmo.a
 	@mkdir -p $(@D)

@@ -175,6 +175,8 @@ int segmo_client_sync(segmo_client *client, uint32_t timeout_ms, segmo_error **e
     if (status != SEGMO_OK)
         return status;
     status = segmo__spool_sync(client->spool, timeout_ms, err);
+    if (status == SEGMO_OK) /* what a full destination could not take is a dead letter at once */
+        status = segmo__dead_letters_sync(client->letters, err);
     segmo__client_leave(client);
     return status;
 }

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the Debian packages that are missing for the purposes named: build, run, python, ruby, test, bench, check.
+# Installs the Debian packages that are missing for the purposes named: build, run, python, ruby, test, bench, fuzz, check, coverage.
 # Silent when nothing is missing. Without root it prints the command to run and fails.
 set -eu
 
@@ -17,8 +17,10 @@ packages_for() {
                 ruby-minitest ruby-rspec ruby-oj ruby-railties ruby-activerecord ruby-activejob ruby-sqlite3 \
                 puma ruby-sidekiq ;;
     bench) echo wrk util-linux ;;
-    check) echo g++ clang clang-format valgrind abigail-tools python3-mypy ;;
-    *)     echo "packages.sh: unknown purpose '$1' (build, run, python, ruby, test, bench, check)" >&2; exit 2 ;;
+    fuzz)  echo python3 clang libclang-rt-dev llvm ;;
+    check) echo g++ clang clang-format clang-tidy cppcheck valgrind abigail-tools python3-mypy ;;
+    coverage) echo gcovr ;;
+    *)     echo "packages.sh: unknown purpose '$1' (build, run, python, ruby, test, bench, fuzz, check, coverage)" >&2; exit 2 ;;
     esac
 }
 

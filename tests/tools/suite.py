@@ -7,6 +7,7 @@ Parts joined by a `+` run side by side. A part is a kind and what it works on, m
 
     unit:<config>      every program in build/<config>/unit (cmocka, read as TAP)
     vectors:<config>   of these, the programs that read case files from tests/vectors
+    replay:<config>    every fuzz target over the inputs kept in tests/fuzz/corpus
     valgrind:<config>  the programs under valgrind
     pytest:<config>    every test_*.py below tests/, with SEGMO_BUILD naming the build directory and SEGMO_PROGRAM its program
     ruby:<config>      every tests/ruby/test_*.rb (minitest), with the same two variables
@@ -118,10 +119,25 @@ def vectors(config):
     return unit(config, wanted=cases_of)
 
 
+def replay(config):
+    """Each target counts as one test."""
+    def target(source):
+        ran = run([str(ROOT / "build" / config / "fuzz" / source.stem), f"tests/fuzz/corpus/{source.stem}"], PROGRAM_LIMIT_S)
+        count = Count(passed=1) if ran.code == 0 else Count(failed=1)
+        inputs = re.findall(r"^\d+ inputs$", ran.output, re.M)
+        ran.output = ran.output[-4000:] # the last name is the input that ended it
+        show(f"{config}/fuzz/{source.stem}", count, ran, f" ({inputs[-1]})" if inputs else "")
+        return count
+
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        return sum(pool.map(target, sorted((ROOT / "tests/fuzz").glob("*.c"))), Count())
+
+
 def valgrind(config):
-    """Without the crash tests, which kill at moments that are too early for a program this slow, and without those
-    whose threads wait for the lock of a file: valgrind stops the other threads during such a wait, for ever."""
-    left_out = ("test_spool_crash", "test_dead_letters")
+    """Without the crash tests, which kill at moments that are too early for a program this slow, without those whose
+    threads wait for the lock of a file: valgrind stops the other threads during such a wait, for ever, and without
+    those that repeat what other programs do many thousand times."""
+    left_out = ("test_spool_crash", "test_dead_letters", "test_power_cuts", "test_kill_points")
     print("\n".join(f"not run: {name} under valgrind (suite.py says why)" for name in left_out), flush=True)
     return unit(config, VALGRIND, lambda program: program.name not in left_out) + Count(skipped=len(left_out))
 
@@ -212,7 +228,7 @@ def make(goal):
     return count
 
 
-KINDS = {"unit": unit, "valgrind": valgrind, "vectors": vectors, "pytest": pytest, "ruby": ruby,
+KINDS = {"unit": unit, "valgrind": valgrind, "vectors": vectors, "replay": replay, "pytest": pytest, "ruby": ruby,
          "make": make}
 
 
@@ -230,6 +246,8 @@ def side_by_side(parts):
 
 
 def main():
+    # A shell ignores Ctrl-C for what it starts in the background; programs under test would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     steps = [[part(words) for words in step.split("+")] for step in sys.argv[1:]]
     total = sum(map(side_by_side, steps), Count())
     print(total)

@@ -1,5 +1,6 @@
 """The suite's counts: whatever goes wrong in a part must fail the whole."""
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -59,6 +60,18 @@ def test_a_hanging_program_is_stopped_with_everything_it_started():
         for _ in range(100):
             os.kill(int(ran.output.split()[0]), 0)
             subprocess.run(["sleep", "0.05"], check=True)
+
+
+def test_programs_hear_ctrl_c_also_when_the_suite_runs_in_the_background(tmp_path):
+    program = tmp_path / "ignored"
+    program.write_text("import signal, suite, sys\n"
+                       "suite.KINDS['ask'] = lambda _: print(suite.run(['grep', 'SigIgn', '/proc/self/status'], 9).output)"
+                       " or suite.Count(passed=1)\nsys.exit(suite.main())\n")
+    shell = f"trap '' INT; {sys.executable} {program} ask:it"
+    done = subprocess.run(["sh", "-c", shell], capture_output=True, text=True,
+                          env={**os.environ, "PYTHONPATH": str(Path(suite.__file__).parent)})
+    ignored = int(done.stdout.split()[1], 16)
+    assert not ignored & 1 << (signal.SIGINT - 1), done.stdout
 
 
 def test_an_unknown_part_is_refused():

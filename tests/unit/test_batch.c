@@ -1,5 +1,6 @@
 #include "base/json.h"
 #include "base/mem.h"
+#include "library.h"
 #include "model/batch.h"
 #include "model/message.h"
 
@@ -107,8 +108,7 @@ static void what_is_no_object_is_left_to_the_rules_of_a_message(void **state)
 
 static int complete_item(void *ctx, size_t index, segmo__slice item)
 {
-    static const segmo__message_rules rules = {
-        .library_name = "segmo", .library_version = "9.9.9", .call = -1};
+    static const segmo__message_rules rules = {.library = LIBRARY("segmo", "9.9.9"), .call = -1};
     segmo__buf stored;
 
     (void)index;

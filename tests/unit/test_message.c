@@ -1,6 +1,7 @@
 #include "base/id.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "library.h"
 #include "model/message.h"
 
 #include <setjmp.h>
@@ -13,7 +14,7 @@
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
 static const segmo__message_rules rules = {
-    .source = 77, .library_name = "segmo", .library_version = "9.9.9", .call = -1};
+    .source = 77, .library = LIBRARY("segmo", "9.9.9"), .call = -1};
 
 static const char whole[] =
     "{\"type\":\"track\",\"userId\":\"u-7\",\"event\":\"Lamp Lit\",\"properties\":{\"watts\":9.50},"
@@ -214,10 +215,12 @@ static void a_library_name_is_escaped(void **state)
 {
     segmo__message_rules odd = rules;
     segmo__message message;
-    segmo__buf stored;
+    segmo__buf stored, library;
 
     (void)state;
-    odd.library_name = "my \"lib\"\n";
+    segmo__buf_init(&library, 256);
+    segmo__message_put_library(&library, "my \"lib\"\n", "9.9.9");
+    odd.library = segmo__buf_slice(&library);
     segmo__buf_init(&stored, SEGMO__MESSAGE_STORED_MAX);
     assert_int_equal(
         segmo__message_complete(
@@ -226,6 +229,7 @@ static void a_library_name_is_escaped(void **state)
     assert_int_equal(segmo__message_read(&message, segmo__buf_slice(&stored), NULL), SEGMO_OK);
     assert_part(&message, SEGMO__PART_CONTEXT,
                 "{\"library\":{\"name\":\"my \\\"lib\\\"\\n\",\"version\":\"9.9.9\"}}");
+    segmo__buf_free(&library);
     segmo__buf_free(&stored);
 }
 

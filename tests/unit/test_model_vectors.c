@@ -6,6 +6,7 @@
  * new id, the present moment and this release's version. */
 #include "base/clock.h"
 #include "base/json.h"
+#include "library.h"
 #include "model/message.h"
 #include "vectors.h"
 
@@ -123,8 +124,8 @@ static void assert_refused(const char *name, segmo__slice expected, const segmo_
 
 static void run_vector(const char *name, segmo__slice vector)
 {
-    static const segmo__message_rules rules = {
-        .call = -1, .library_name = "segmo", .library_version = SEGMO_VERSION};
+    static const segmo__message_rules rules = {.call = -1,
+                                               .library = LIBRARY("segmo", SEGMO_VERSION)};
     segmo__slice outcome = vectors_member(name, vector, "expected"), json, expected;
     segmo_error *error = NULL;
     segmo__buf stored, scratch;

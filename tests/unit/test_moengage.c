@@ -1,6 +1,7 @@
 /* What the case files cannot show: bytes, counts, limits, memory, threads and strange objects. */
 #include "base/json.h"
 #include "base/mem.h"
+#include "library.h"
 #include "wire/moengage.h"
 
 #include <pthread.h>
@@ -41,7 +42,7 @@ static void count_note(void *ctx, const segmo__note *note)
 
 static void read_message(struct result *result, const char *json)
 {
-    segmo__message_rules rules = {.library_name = "x", .library_version = "1", .call = -1};
+    segmo__message_rules rules = {.library = LIBRARY("x", "1"), .call = -1};
     segmo_error *error = NULL;
 
     segmo__buf_init(&result->stored, SEGMO__MESSAGE_STORED_MAX);

@@ -1,6 +1,7 @@
 /* The case files of routing: settings and a message in, what explain says of them out. */
 #include "base/json.h"
 #include "client/options.h"
+#include "library.h"
 #include "model/message.h"
 #include "route/route.h"
 #include "vectors.h"
@@ -17,7 +18,7 @@ static void explain(const char *name, const segmo__source *source, segmo__slice 
                     segmo__buf *out)
 {
     segmo__message_rules rules = {
-        .call = -1, .source = source->hash, .library_name = "segmo", .library_version = "9.9.9"};
+        .call = -1, .source = source->hash, .library = LIBRARY("segmo", "9.9.9")};
     segmo_error *error = NULL;
     segmo__message message;
     segmo__buf stored;

@@ -1,5 +1,6 @@
 /* Segment's batch: what joining and marking do to the bytes. */
 #include "base/json.h"
+#include "library.h"
 #include "wire/segment.h"
 
 #include <setjmp.h>
@@ -17,7 +18,7 @@ struct stored {
 
 static void store(struct stored *stored, const char *json)
 {
-    segmo__message_rules rules = {.library_name = "x", .library_version = "1", .call = -1};
+    segmo__message_rules rules = {.library = LIBRARY("x", "1"), .call = -1};
     segmo_error *error = NULL;
 
     segmo__buf_init(&stored->bytes, SEGMO__MESSAGE_STORED_MAX);

@@ -1,6 +1,7 @@
 /* The case files of the campaign export: payload in, messages, skipped and rejected events out. */
 #include "base/json.h"
 #include "client/options.h"
+#include "library.h"
 #include "model/message.h"
 #include "model/streams.h"
 #include "vectors.h"
@@ -29,7 +30,7 @@ static void add_comma(segmo__buf *list)
 /* What comes out must be a message that every later stage takes. */
 static void assert_valid(const char *name, segmo__slice message)
 {
-    segmo__message_rules rules = {.call = -1, .library_name = "segmo", .library_version = "9.9.9"};
+    segmo__message_rules rules = {.call = -1, .library = LIBRARY("segmo", "1")};
     segmo_error *error = NULL;
     segmo__buf stored;
 

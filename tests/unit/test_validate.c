@@ -1,4 +1,5 @@
 #include "base/mem.h"
+#include "library.h"
 #include "model/message.h"
 
 #include <setjmp.h>
@@ -12,8 +13,7 @@
 
 static int complete(const char *json, segmo_error **error)
 {
-    static const segmo__message_rules rules = {
-        .library_name = "segmo", .library_version = "9.9.9", .call = -1};
+    static const segmo__message_rules rules = {.library = LIBRARY("segmo", "9.9.9"), .call = -1};
     segmo__buf stored;
     int status;
 

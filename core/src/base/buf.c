@@ -47,17 +47,6 @@ int segmo__buf_reserve(segmo__buf *buf, size_t len)
     return 1;
 }
 
-char *segmo__buf_extend(segmo__buf *buf, size_t len)
-{
-    char *at;
-
-    if (!segmo__buf_reserve(buf, len))
-        return NULL;
-    at = buf->data + buf->len;
-    buf->len += len;
-    return at;
-}
-
 void segmo__buf_add_slow(segmo__buf *buf, const void *bytes, size_t len)
 {
     char *at = len > 0 ? segmo__buf_extend(buf, len) : NULL;
@@ -69,6 +58,15 @@ void segmo__buf_add_slow(segmo__buf *buf, const void *bytes, size_t len)
 void segmo__buf_add_str(segmo__buf *buf, const char *text)
 {
     segmo__buf_add(buf, text, strlen(text));
+}
+
+void segmo__buf_put_before(segmo__buf *buf, segmo__slice head)
+{
+    if (!segmo__buf_reserve(buf, head.len))
+        return;
+    memmove(buf->data + head.len, buf->data, buf->len);
+    memcpy(buf->data, head.at, head.len);
+    buf->len += head.len;
 }
 
 void segmo__buf_add_char(segmo__buf *buf, char c)

@@ -49,10 +49,19 @@ void segmo__buf_init(segmo__buf *buf, size_t max);
 void segmo__buf_free(segmo__buf *buf);
 void segmo__buf_clear(segmo__buf *buf); /* empties and un-fails it, keeps the memory */
 
-/* `len` writable bytes at the end, already counted in buf->len; NULL when over the ceiling. */
-char *segmo__buf_extend(segmo__buf *buf, size_t len);
 /* Makes room for `len` more bytes; 0 when there is none. */
 int segmo__buf_reserve(segmo__buf *buf, size_t len);
+
+/* `len` writable bytes at the end, already counted in buf->len; NULL when over the ceiling. */
+static inline char *segmo__buf_extend(segmo__buf *buf, size_t len)
+{
+    size_t at = buf->len;
+
+    if ((len > buf->cap - at || buf->failed) && !segmo__buf_reserve(buf, len))
+        return NULL;
+    buf->len += len;
+    return buf->data + at;
+}
 
 void segmo__buf_add_slow(segmo__buf *buf, const void *bytes, size_t len);
 
@@ -74,6 +83,8 @@ static inline void segmo__buf_add_slice(segmo__buf *buf, segmo__slice slice)
 #define segmo__buf_add_lit(buf, literal) segmo__buf_add((buf), "" literal, sizeof(literal) - 1)
 
 void segmo__buf_add_str(segmo__buf *buf, const char *text);
+/* In front of what is there. */
+void segmo__buf_put_before(segmo__buf *buf, segmo__slice head);
 void segmo__buf_add_char(segmo__buf *buf, char c);
 void segmo__buf_add_u64(segmo__buf *buf, uint64_t number);
 void segmo__buf_add_i64(segmo__buf *buf, int64_t number);

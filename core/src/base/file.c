@@ -48,7 +48,43 @@ int segmo__file_ask(segmo__file_op op, const char *path, int fd, uint64_t offset
 
     return hook ? hook(hook_ctx, op, path, fd, offset, len ? len : &unused) : 0;
 }
+
+static segmo__file_watch_fn _Atomic watch_fn;
+static void *_Atomic watch_ctx;
+
+void segmo__file_watch(segmo__file_watch_fn watch, void *ctx)
+{
+    watch_fn = NULL;
+    watch_ctx = ctx;
+    watch_fn = watch;
+}
+
+void segmo__file_tell(const segmo__file_change *change)
+{
+    segmo__file_watch_fn watch = watch_fn;
+
+    if (watch)
+        watch(watch_ctx, change);
+}
 #endif
+
+static void tell_created(const char *path, int fd, uint64_t size)
+{
+    segmo__file_tell(
+        &(segmo__file_change){.op = SEGMO__FILE_CREATE, .path = path, .fd = fd, .len = size});
+}
+
+static void tell_stored(segmo__file_op op, int fd, uint64_t offset, const void *bytes, size_t len)
+{
+    segmo__file_tell(
+        &(segmo__file_change){.op = op, .fd = fd, .offset = offset, .bytes = bytes, .len = len});
+}
+
+static void tell_synced(int fd, uint64_t offset, uint64_t len)
+{
+    segmo__file_tell(
+        &(segmo__file_change){.op = SEGMO__FILE_SYNC, .fd = fd, .offset = offset, .len = len});
+}
 
 /* Growing over the process's file size limit would raise SIGXFSZ, which kills the host. */
 static int check_size_limit(uint64_t size)
@@ -128,6 +164,8 @@ int segmo__file_create(segmo__file *out, const char *path, size_t size)
         if (path)
             unlink(path);
         segmo__file_close(out);
+    } else if (path) {
+        tell_created(path, out->fd, size);
     }
     return code;
 }
@@ -224,10 +262,13 @@ int segmo__file_store(segmo__file *file, uint64_t offset, const void *bytes, siz
         return code;
     if (!is_inside(file, offset, len))
         return -EINVAL;
-    if (!file->map)
-        return write_all(file->fd, offset, bytes, len);
-    memcpy(file->map + offset, bytes, len);
-    return 0;
+    if (file->map)
+        memcpy(file->map + offset, bytes, len);
+    else
+        code = write_all(file->fd, offset, bytes, len);
+    if (code == 0)
+        tell_stored(SEGMO__FILE_STORE, file->fd, offset, bytes, len);
+    return code;
 }
 
 int segmo__file_publish(segmo__file *file, uint64_t offset, uint32_t word)
@@ -239,10 +280,13 @@ int segmo__file_publish(segmo__file *file, uint64_t offset, uint32_t word)
         return code;
     if (!is_inside(file, offset, sizeof stored) || offset % sizeof stored != 0)
         return -EINVAL;
-    if (!file->map)
-        return write_all(file->fd, offset, (const char *)&stored, sizeof stored);
-    __atomic_store_n((uint32_t *)(void *)(file->map + offset), stored, __ATOMIC_RELEASE);
-    return 0;
+    if (file->map)
+        __atomic_store_n((uint32_t *)(void *)(file->map + offset), stored, __ATOMIC_RELEASE);
+    else
+        code = write_all(file->fd, offset, (const char *)&stored, sizeof stored);
+    if (code == 0)
+        tell_stored(SEGMO__FILE_PUBLISH, file->fd, offset, &stored, sizeof stored);
+    return code;
 }
 
 ssize_t segmo__file_read(const segmo__file *file, uint64_t offset, void *bytes, size_t len)
@@ -288,9 +332,30 @@ int segmo__file_sync(segmo__file *file, uint64_t offset, uint64_t len)
 
     if (code != 0)
         return code;
+    len = file->map ? len + (offset - from) : UINT64_MAX;
     if (file->map)
-        return sync_range(file->fd, from, len + (offset - from));
-    return fdatasync(file->fd) == 0 ? 0 : -errno;
+        code = sync_range(file->fd, from, len);
+    else
+        code = fdatasync(file->fd) == 0 ? 0 : -errno;
+    if (code == 0)
+        tell_synced(file->fd, file->map ? from : 0, len);
+    return code;
+}
+
+int segmo__file_store_again(segmo__file *file, uint64_t from, uint64_t end)
+{
+    char bytes[16384];
+
+    while (from < end) {
+        size_t len = end - from < sizeof bytes ? (size_t)(end - from) : sizeof bytes;
+        ssize_t got = segmo__file_read(file, from, bytes, len);
+        int code = got > 0 ? segmo__file_store(file, from, bytes, (size_t)got) : (int)got;
+
+        if (code != 0 || got == 0)
+            return code;
+        from += (uint64_t)got;
+    }
+    return 0;
 }
 
 void segmo__file_release(segmo__file *file, uint64_t offset, uint64_t len)
@@ -314,6 +379,8 @@ int segmo__file_truncate(segmo__file *file, uint64_t size)
     if (ftruncate(file->fd, (off_t)size) != 0)
         return -errno;
     file->size = (size_t)size;
+    segmo__file_tell(
+        &(segmo__file_change){.op = SEGMO__FILE_TRUNCATE, .fd = file->fd, .offset = size});
     return 0;
 }
 
@@ -324,7 +391,10 @@ int segmo__file_append_open(int *fd, const char *path)
     if (code != 0)
         return code;
     *fd = open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
-    return *fd >= 0 ? 0 : -errno;
+    if (*fd < 0)
+        return -errno;
+    tell_created(path, *fd, 0);
+    return 0;
 }
 
 /* A short write is taken back as far as possible: nothing of it may stay. */
@@ -352,6 +422,8 @@ int segmo__file_append(int fd, const void *bytes, size_t len)
         code = end < 0 ? -errno : check_size_limit((uint64_t)end + len);
     if (code == 0)
         code = append_once(fd, bytes, len, end);
+    if (code == 0)
+        tell_stored(SEGMO__FILE_APPEND, fd, (uint64_t)end, bytes, len);
     return code == 0 && len < wanted ? -EIO : code; /* torn by the test point */
 }
 
@@ -359,9 +431,11 @@ int segmo__file_append_sync(int fd)
 {
     int code = segmo__file_ask(SEGMO__FILE_SYNC, NULL, fd, 0, NULL);
 
-    if (code != 0)
-        return code;
-    return fdatasync(fd) == 0 ? 0 : -errno;
+    if (code == 0)
+        code = fdatasync(fd) == 0 ? 0 : -errno;
+    if (code == 0)
+        tell_synced(fd, 0, UINT64_MAX);
+    return code;
 }
 
 int segmo__file_append_lock(int fd)

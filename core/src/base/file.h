@@ -37,6 +37,9 @@ int segmo__file_store(segmo__file *file, uint64_t offset, const void *bytes, siz
 int segmo__file_publish(segmo__file *file, uint64_t offset, uint32_t word);
 ssize_t segmo__file_read(const segmo__file *file, uint64_t offset, void *bytes, size_t len);
 int segmo__file_sync(segmo__file *file, uint64_t offset, uint64_t len); /* to the disk itself */
+/* Stores the bytes from `from` up to `end` once more. After a sync that failed the system may take
+ * them for written, and later syncs pass over them. Not of a mapped file. */
+int segmo__file_store_again(segmo__file *file, uint64_t from, uint64_t end);
 /* Nothing will be stored into the whole pages of this range any more: takes them out of the
  * mapping, so that syncing them costs no other processor anything. They can still be read. */
 void segmo__file_release(segmo__file *file, uint64_t offset, uint64_t len);
@@ -56,7 +59,10 @@ int segmo__file_mkdir(const char *path); /* with parents, 0700; an existing dire
 int segmo__file_unlink(const char *path);
 int segmo__file_rmdir(const char *path);
 int segmo__file_rename(const char *from, const char *to);
-int segmo__file_sync_dir(const char *path);
+int segmo__file_sync_dir(const char *path); /* the names in it */
+/* The names in a directory and those of its path. Directories above it that may not be read are
+ * others', who made them long ago, and are passed over. */
+int segmo__file_sync_path(const char *path);
 int64_t segmo__file_size(const char *path);     /* or -errno */
 int64_t segmo__file_mtime_ns(const char *path); /* or -errno */
 /* Whole small file into a NUL terminated string that the caller frees with segmo__free(). -EFBIG
@@ -100,15 +106,35 @@ typedef enum segmo__file_op {
 } segmo__file_op;
 typedef int (*segmo__file_hook_fn)(void *ctx, segmo__file_op op, const char *path, int fd,
                                    uint64_t offset, size_t *len);
+
+/* Test point: told of each change after it was made, so that a test can know what stands on the
+ * disk and what only in memory. */
+typedef struct segmo__file_change {
+    segmo__file_op op; /* CREATE for whatever may have made a file, also OPEN and LOCK */
+    const char *path;  /* of what is named */
+    const char *to;    /* of a rename */
+    int fd;            /* of a file that is open, or -1 */
+    uint64_t offset;   /* TRUNCATE: the new size */
+    uint64_t len;      /* CREATE: the new file's size; SYNC: how much of it is on the disk */
+    const void *bytes; /* what was stored; NULL: nothing */
+} segmo__file_change;
+typedef void (*segmo__file_watch_fn)(void *ctx, const segmo__file_change *change);
+
 #ifdef SEGMO_FAULTS
 void segmo__file_hook(segmo__file_hook_fn hook, void *ctx); /* NULL: none */
 int segmo__file_ask(segmo__file_op op, const char *path, int fd, uint64_t offset, size_t *len);
+void segmo__file_watch(segmo__file_watch_fn watch, void *ctx); /* NULL: nobody */
+void segmo__file_tell(const segmo__file_change *change);
 #else
 static inline int segmo__file_ask(segmo__file_op op, const char *path, int fd, uint64_t offset,
                                   size_t *len)
 {
     (void)op, (void)path, (void)fd, (void)offset, (void)len;
     return 0;
+}
+static inline void segmo__file_tell(const segmo__file_change *change)
+{
+    (void)change;
 }
 #endif
 

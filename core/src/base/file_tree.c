@@ -14,6 +14,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+static int tell_named(segmo__file_op op, const char *path, const char *to, int fd)
+{
+    segmo__file_tell(&(segmo__file_change){.op = op, .path = path, .to = to, .fd = fd});
+    return 0;
+}
+
 static int is_directory(const char *path)
 {
     struct stat info;
@@ -23,8 +29,8 @@ static int is_directory(const char *path)
 
 static int make_directory(const char *path)
 {
-    if (mkdir(path, 0700) == 0)
-        return chmod(path, 0700) == 0 ? 0 : -errno; /* a umask may have taken our own rights */
+    if (mkdir(path, 0700) == 0) /* a umask may have taken our own rights */
+        return chmod(path, 0700) == 0 ? tell_named(SEGMO__FILE_MKDIR, path, NULL, -1) : -errno;
     if (errno == EEXIST)
         return is_directory(path) ? 0 : -ENOTDIR;
     return -errno;
@@ -58,7 +64,7 @@ int segmo__file_unlink(const char *path)
 
     if (code != 0)
         return code;
-    return unlink(path) == 0 ? 0 : -errno;
+    return unlink(path) == 0 ? tell_named(SEGMO__FILE_UNLINK, path, NULL, -1) : -errno;
 }
 
 int segmo__file_rmdir(const char *path)
@@ -67,7 +73,7 @@ int segmo__file_rmdir(const char *path)
 
     if (code != 0)
         return code;
-    return rmdir(path) == 0 ? 0 : -errno;
+    return rmdir(path) == 0 ? tell_named(SEGMO__FILE_RMDIR, path, NULL, -1) : -errno;
 }
 
 int segmo__file_rename(const char *from, const char *to)
@@ -76,7 +82,7 @@ int segmo__file_rename(const char *from, const char *to)
 
     if (code != 0)
         return code;
-    return rename(from, to) == 0 ? 0 : -errno;
+    return rename(from, to) == 0 ? tell_named(SEGMO__FILE_RENAME, from, to, -1) : -errno;
 }
 
 int segmo__file_sync_dir(const char *path)
@@ -92,6 +98,24 @@ int segmo__file_sync_dir(const char *path)
     if (fsync(fd) != 0 && errno != EINVAL) /* EINVAL: a file system without such a thing */
         code = -errno;
     close(fd);
+    return code == 0 ? tell_named(SEGMO__FILE_SYNC_DIR, path, NULL, -1) : code;
+}
+
+int segmo__file_sync_path(const char *path)
+{
+    int code = segmo__file_sync_dir(path);
+    size_t len = strlen(path);
+    char above[PATH_MAX];
+
+    if (len >= sizeof above)
+        return -ENAMETOOLONG;
+    memcpy(above, path, len + 1);
+    for (char *slash; code == 0 && (slash = strrchr(above, '/')) && slash > above;) {
+        *slash = '\0';
+        code = segmo__file_sync_dir(above);
+        if (code == -EACCES || code == -EROFS)
+            code = 0;
+    }
     return code;
 }
 
@@ -160,6 +184,7 @@ static int write_beside(const char *path, const char *bytes, size_t len)
 
     if (fd < 0)
         return -errno;
+    tell_named(SEGMO__FILE_CREATE, path, NULL, fd);
     code = segmo__file_append(fd, bytes, len);
     if (code == 0)
         code = segmo__file_append_sync(fd);
@@ -180,7 +205,7 @@ int segmo__file_replace(const char *path, const void *bytes, size_t len)
     if (code == 0)
         code = segmo__file_rename(beside, path);
     if (code != 0)
-        unlink(beside);
+        segmo__file_unlink(beside);
     return code;
 }
 
@@ -258,7 +283,7 @@ int segmo__file_lock(int *fd, const char *path, int create)
     if (*fd < 0)
         return -errno;
     if (fcntl(*fd, F_OFD_SETLK, &whole) == 0)
-        return 0;
+        return tell_named(SEGMO__FILE_CREATE, path, NULL, *fd);
     code = errno == EACCES ? -EWOULDBLOCK : -errno;
     close(*fd);
     *fd = -1;

@@ -15,6 +15,8 @@ static inline int segmo__json_is_space(char c)
 
 static inline const char *segmo__json_skip_space(const char *at, const char *end)
 {
+    if (at < end && (unsigned char)*at > ' ') /* mostly there is none */
+        return at;
     while (at < end && segmo__json_is_space(*at))
         at++;
     return at;

@@ -12,13 +12,6 @@ typedef segmo__scan scan;
 typedef segmo__scan_frame frame;
 typedef segmo__scan_key seen_key;
 
-static inline const char *skip_space(const char *at, const char *end)
-{
-    if (at < end && (unsigned char)*at > ' ')
-        return at;
-    return segmo__json_skip_space(at, end);
-}
-
 /* ---- strings ---- */
 
 static const char *check_unicode_escape(scan *s, const char *at)
@@ -311,7 +304,7 @@ static inline const char *check_behind_value(scan *s, frame **top, uint64_t *pri
         if (*top == told)
             tell_member(s, at);
         if (!is_at(at, end, ','))
-            at = skip_space(at, end);
+            at = segmo__json_skip_space(at, end);
         if (is_at(at, end, ',')) {
             (*top)->elements++;
             return at + 1;
@@ -339,7 +332,7 @@ static const char *check_value(scan *s, const char *at)
             if (!at)
                 return NULL;
         }
-        at = skip_space(at, end);
+        at = segmo__json_skip_space(at, end);
         if (at == end)
             return segmo__scan_no_value(s, at);
         if (top == told)
@@ -350,7 +343,7 @@ static const char *check_value(scan *s, const char *at)
                 return NULL;
             top->outer_prints = prints;
             prints = 0;
-            at = skip_space(at + 1, end);
+            at = segmo__json_skip_space(at + 1, end);
             if (!is_at(at, end, top->closer))
                 continue; /* to its first member or element */
         } else {
@@ -387,7 +380,7 @@ static int check(scan *s, segmo__slice text, segmo_error **err)
     s->keys = s->inline_keys;
     at = check_value(s, text.at);
     if (at)
-        at = skip_space(at, s->end);
+        at = segmo__json_skip_space(at, s->end);
     if (at && at < s->end)
         at = segmo__scan_fail(s, at,
                               "something stands behind the value; send exactly one JSON value");

@@ -37,13 +37,20 @@ static inline const char *segmo__json_string_end(const char *at, const char *end
 /* From behind the opening bracket to behind the one that closes it. */
 const char *segmo__json_container_end(const char *at, const char *end);
 
+/* Whether a byte can be part of a number, true, false or null; in checked text what follows one is
+ * white space, a comma or a closing bracket, which with bit 5 set is a closing brace. */
+static inline int segmo__json_is_scalar(char c)
+{
+    return (c > ',' || c == '+') && (c | 0x20) != '}';
+}
+
 static inline const char *segmo__json_value_end(const char *at, const char *end)
 {
     if (*at == '"')
         return segmo__json_string_end(at + 1, end) + 1;
     if (*at == '{' || *at == '[')
         return segmo__json_container_end(at + 1, end);
-    while (at < end && *at != ',' && *at != '}' && *at != ']' && !segmo__json_is_space(*at))
+    while (at < end && segmo__json_is_scalar(*at))
         at++;
     return at;
 }

@@ -20,10 +20,27 @@ static void end_block(block *b)
     b->filled = 0;
 }
 
+/* Of a key without escapes. */
+static uint32_t plain_print(const char *at, size_t len)
+{
+    block b = {{0, 0}, 0, len, 0};
+    size_t left = len;
+
+    for (; left > sizeof b.half; left -= sizeof b.half, at += sizeof b.half) {
+        memcpy(b.half, at, sizeof b.half);
+        end_block(&b);
+    }
+    memcpy(b.half, at, left);
+    end_block(&b);
+    return segmo__scan_print_end(b.print, b.len);
+}
+
 uint32_t segmo__scan_print(const char *at, const char *key_end)
 {
     block b = {{0, 0}, 0, 0, 0};
 
+    if (!memchr(at, '\\', (size_t)(key_end - at)))
+        return plain_print(at, (size_t)(key_end - at));
     while (at < key_end) {
         char bytes[4];
         int count = segmo__json_decode(&at, bytes);

@@ -40,6 +40,14 @@ static int is_mine(void *ctx, segmo__slice stored)
     return mine;
 }
 
+/* A power cut must not find a message settled as dead and its letter gone. */
+static int sync_letters(void *ctx)
+{
+    segmo_client *client = ctx;
+
+    return segmo__dead_letters_sync(client->letters, NULL);
+}
+
 static int dead_letter_dir(segmo__buf *out, const char *spool_dir)
 {
     segmo__buf_addf(out, "%s/" DEAD_DIR, spool_dir);
@@ -86,6 +94,7 @@ static int open_storage(segmo_client *client, segmo_error **err)
         .sync_ms = (uint32_t)segmo__config_number(config, "spool.sync_ms"),
         .destinations = (1u << SEGMO__DESTINATION_COUNT) - 1,
         .mine = is_mine,
+        .before_commit = sync_letters,
         .notice = spool_notice,
         .ctx = client,
     };

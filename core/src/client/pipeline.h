@@ -62,6 +62,27 @@ int segmo__pipeline_explain(const segmo__rules *rules, const char *source, segmo
 int segmo__pipeline_convert_streams(const segmo_config *config, segmo__slice payload,
                                     segmo__buf *out, segmo_error **err);
 
+/* Room for a message that is being completed: on the stack, as a rule. */
+typedef struct segmo__stored_room {
+    segmo__buf buf;
+    char stack[8192];
+} segmo__stored_room;
+static inline void segmo__stored_begin(segmo__stored_room *room, segmo__slice json)
+{
+    /* what a message grows by, at most: its index, ids, times, the library's name */
+    int fits = json.len + SEGMO__MESSAGE_INDEX_SIZE + 1024 <= sizeof room->stack;
+
+    segmo__buf_init(&room->buf, SEGMO__MESSAGE_STORED_MAX);
+    if (fits)
+        room->buf =
+            (segmo__buf){.data = room->stack, .cap = sizeof room->stack, .max = sizeof room->stack};
+}
+static inline void segmo__stored_end(segmo__stored_room *room)
+{
+    if (room->buf.data != room->stack)
+        segmo__buf_free(&room->buf);
+}
+
 /* What both halves ask the rules for. NULL and SEGMO_ERR_NOT_FOUND when there is no such source. */
 const segmo__source *segmo__pipeline_source(const segmo__rules *rules, const char *name,
                                             segmo_error **err);

@@ -6,11 +6,6 @@
 #include "client/worker.h"
 #include "model/batch.h"
 
-#define STACK_ROOM 8192
-#define ADDED_BY_COMPLETION                                                                        \
-    512 /* ids, times and library name: what a message grows by, at most                           \
-         */
-
 /* ---- accepting --------------------------------------------------------------------------- */
 
 /* With Kafka as the queue the topic alone gets the message: who delivers it routes it. */
@@ -99,18 +94,14 @@ static int accept_for(segmo_client *client, const segmo__rules *rules, const seg
                       segmo__slice json, int call, segmo_error **err)
 {
     segmo__message_rules fill = segmo__pipeline_completion(rules, source, call);
-    char room[STACK_ROOM];
-    segmo__buf stored = {.data = room, .cap = sizeof room, .max = sizeof room};
-    int on_stack = json.len + SEGMO__MESSAGE_INDEX_SIZE + ADDED_BY_COMPLETION <= sizeof room;
+    segmo__stored_room stored;
     int status;
 
-    if (!on_stack)
-        segmo__buf_init(&stored, SEGMO__MESSAGE_STORED_MAX);
-    status = segmo__message_complete(&stored, json, &fill, err);
+    segmo__stored_begin(&stored, json);
+    status = segmo__message_complete(&stored.buf, json, &fill, err);
     if (status == SEGMO_OK)
-        status = append(client, rules, source, segmo__buf_slice(&stored), err);
-    if (!on_stack)
-        segmo__buf_free(&stored);
+        status = append(client, rules, source, segmo__buf_slice(&stored.buf), err);
+    segmo__stored_end(&stored);
     return status;
 }
 

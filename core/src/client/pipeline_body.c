@@ -91,15 +91,10 @@ static void wrap_moengage(segmo__body *body, segmo__buf *url)
         body->users + body->events == 1 ? segmo__moengage_type(segmo__buf_slice(bytes)) : NULL;
     char head[SEGMO__MOENGAGE_ENVELOPE];
     segmo__buf envelope = {.data = head, .cap = sizeof head, .max = sizeof head};
-    size_t elements = bytes->len;
 
     segmo__moengage_path(url, body->source, body->endpoint, single);
     segmo__moengage_begin(&envelope, body->endpoint, single);
-    if (!segmo__buf_reserve(bytes, envelope.len))
-        return;
-    memmove(bytes->data + envelope.len, bytes->data, elements);
-    memcpy(bytes->data, envelope.data, envelope.len);
-    bytes->len += envelope.len;
+    segmo__buf_put_before(bytes, segmo__buf_slice(&envelope));
     segmo__moengage_end(bytes, body->endpoint, single);
 }
 

@@ -6,8 +6,7 @@
 #include "wire/segment.h"
 
 #define ANSWER_MAX (4u << 20)
-/* What a message gains on its way, as a rule: so that buffers need not grow. */
-#define GROWTH 1024
+#define GROWTH     2048 /* what a message gains on its way, as a rule: so that it need not grow */
 
 const segmo__source *segmo__pipeline_source(const segmo__rules *rules, const char *name,
                                             segmo_error **err)
@@ -66,8 +65,7 @@ segmo__message_rules segmo__pipeline_completion(const segmo__rules *rules,
                                                 const segmo__source *source, int call)
 {
     return (segmo__message_rules){.source = source->hash,
-                                  .library_name = rules->limits.library_name,
-                                  .library_version = rules->limits.library_version,
+                                  .library = {rules->limits.library, rules->limits.library_len},
                                   .call = call};
 }
 
@@ -126,30 +124,36 @@ static int destination_named(const char *name, segmo__destination *destination, 
                        "must be \"segment\" or \"moengage\"");
 }
 
+/* What stands in front of the body that was made in `out`, and behind it. */
+static void wrap_request(segmo__buf *out, segmo__body *body)
+{
+    char url_room[1024], head_room[2048];
+    segmo__buf url = {.data = url_room, .cap = sizeof url_room, .max = sizeof url_room};
+    segmo__buf head = {.data = head_room, .cap = sizeof head_room, .max = sizeof head_room};
+
+    segmo__body_end(body, &url, segmo__clock_wall_ms());
+    segmo__buf_add_lit(&head, "{\"requests\":[{\"method\":\"POST\",\"url\":");
+    segmo__json_put_string(&head, url.data, url.len);
+    segmo__buf_add_lit(&head, ",\"body\":");
+    segmo__buf_put_before(out, segmo__buf_slice(&head));
+    segmo__buf_add_char(out, '}');
+    out->failed |= url.failed | head.failed;
+}
+
 static void put_transformed(segmo__buf *out, segmo__body *body, segmo__added added,
                             const char *reason, const struct notes *notes)
 {
-    segmo__buf url;
-
-    segmo__buf_init(&url, 4096);
-    segmo__buf_add_lit(out, "{\"requests\":[");
     if (added == SEGMO__ADDED) {
-        segmo__body_end(body, &url, segmo__clock_wall_ms());
-        segmo__buf_add_lit(out, "{\"method\":\"POST\",\"url\":");
-        segmo__json_put_string(out, url.data, url.len);
-        segmo__buf_add_lit(out, ",\"body\":");
-        segmo__buf_add_slice(out, segmo__buf_slice(body->bytes));
-        segmo__buf_add_char(out, '}');
-    }
-    segmo__buf_add_lit(out, "],\"skipped\":");
-    if (added == SEGMO__ADD_SKIP)
+        wrap_request(out, body);
+        segmo__buf_add_lit(out, "],\"skipped\":null");
+    } else {
+        segmo__buf_clear(out);
+        segmo__buf_add_lit(out, "{\"requests\":[],\"skipped\":");
         segmo__json_put_text(out, reason);
-    else
-        segmo__buf_add_lit(out, "null");
+    }
     segmo__buf_add_lit(out, ",\"notes\":[");
     segmo__buf_add_slice(out, segmo__buf_slice(&notes->json));
     segmo__buf_add_lit(out, "]}");
-    segmo__buf_free(&url);
 }
 
 int segmo__pipeline_transform(const segmo__rules *rules, const char *source_name,
@@ -159,25 +163,22 @@ int segmo__pipeline_transform(const segmo__rules *rules, const char *source_name
     const segmo__source *source = segmo__pipeline_source(rules, source_name, err);
     segmo__destination destination = SEGMO__DESTINATION_SEGMENT;
     segmo__message message;
-    segmo__buf stored, bytes;
+    segmo__stored_room stored;
     struct notes notes = {.count = 0};
     segmo__body body;
     segmo__added added;
     const char *reason = NULL;
     int status;
 
-    segmo__buf_init(&stored, SEGMO__MESSAGE_STORED_MAX);
-    segmo__buf_init(&bytes, ANSWER_MAX);
+    segmo__stored_begin(&stored, json);
     segmo__buf_init(&notes.json, ANSWER_MAX);
-    segmo__buf_reserve(&stored, json.len + SEGMO__MESSAGE_INDEX_SIZE + GROWTH);
-    segmo__buf_reserve(&bytes, json.len + GROWTH);
-    segmo__buf_reserve(out, json.len + 2 * GROWTH);
+    segmo__buf_reserve(out, json.len + GROWTH);
     status = source ? destination_named(destination_name, &destination, err) : SEGMO_ERR_NOT_FOUND;
     if (status == SEGMO_OK)
-        status = read_in(rules, source, json, &stored, &message, err);
+        status = read_in(rules, source, json, &stored.buf, &message, err);
     if (status != SEGMO_OK)
         goto done;
-    segmo__body_begin(&body, destination, source, &bytes, SEGMO__SEGMENT_BODY_MAX);
+    segmo__body_begin(&body, destination, source, out, SEGMO__SEGMENT_BODY_MAX);
     added =
         segmo__body_add(&body, &message, segmo__clock_wall_ms(), put_note, &notes, &reason, err);
     if (added == SEGMO__ADD_DEAD || added == SEGMO__ADD_LATER) {
@@ -185,12 +186,11 @@ int segmo__pipeline_transform(const segmo__rules *rules, const char *source_name
         goto done;
     }
     put_transformed(out, &body, added, reason, &notes);
-    if (out->failed || bytes.failed || notes.json.failed)
+    if (out->failed || notes.json.failed)
         status = segmo__fail_memory(err);
 done:
     segmo__buf_free(&notes.json);
-    segmo__buf_free(&bytes);
-    segmo__buf_free(&stored);
+    segmo__stored_end(&stored);
     return status;
 }
 

@@ -1,6 +1,7 @@
 #include "client/rules.h"
 
 #include "base/mem.h"
+#include "model/message.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -18,9 +19,16 @@ void segmo__rules_release(segmo__rules *rules)
     segmo__free(rules);
 }
 
-static void copy_text(char *out, size_t size, const char *text)
+static void read_library(segmo__limits_in_force *limits, const segmo_config *config)
 {
-    snprintf(out, size, "%s", text ? text : "");
+    char name[64], version[32]; /* with every byte escaped they fit into the room */
+    segmo__buf text = {
+        .data = limits->library, .cap = sizeof limits->library, .max = sizeof limits->library};
+
+    snprintf(name, sizeof name, "%s", segmo__config_value(config, "library.name"));
+    snprintf(version, sizeof version, "%s", segmo__config_value(config, "library.version"));
+    segmo__message_put_library(&text, name, version);
+    limits->library_len = (uint32_t)text.len;
 }
 
 static segmo__full_policy full_policy(const char *text)
@@ -42,8 +50,8 @@ static void read_kafka(segmo__limits_in_force *limits, const segmo_config *confi
                        : strcmp(work_for, "segment") == 0 ? SEGMO__DESTINATION_SEGMENT
                                                           : SEGMO__DESTINATION_MOENGAGE;
     limits->to_kafka = limits->has_kafka && !work_for && (!enabled || strcmp(enabled, "true") == 0);
-    copy_text(limits->kafka_topic, sizeof limits->kafka_topic,
-              segmo__config_value(config, "kafka.topic"));
+    snprintf(limits->kafka_topic, sizeof limits->kafka_topic, "%s",
+             segmo__config_value(config, "kafka.topic"));
 }
 
 static void read_limits(segmo__limits_in_force *limits, const segmo_config *config)
@@ -72,10 +80,7 @@ static void read_limits(segmo__limits_in_force *limits, const segmo_config *conf
         .delivery_enabled = segmo__config_flag(config, "delivery.enabled"),
     };
     read_kafka(limits, config);
-    copy_text(limits->library_name, sizeof limits->library_name,
-              segmo__config_value(config, "library.name"));
-    copy_text(limits->library_version, sizeof limits->library_version,
-              segmo__config_value(config, "library.version"));
+    read_library(limits, config);
 }
 
 int segmo__rules_new(segmo__rules **out, const segmo_config *config, segmo_error **err)

@@ -40,8 +40,8 @@ typedef struct segmo__limits_in_force {
     int has_kafka; /* brokers are named: what waits for the topic can go there */
     int work_for;  /* the segmo__destination that a worker delivers to; -1: no worker */
     char kafka_topic[256];
-    char library_name[64];
-    char library_version[32];
+    uint32_t library_len;
+    char library[640]; /* as JSON, for messages that name none */
 } segmo__limits_in_force;
 
 /* Settings and numbers that belong together, swapped whole. */

@@ -316,7 +316,8 @@ static int frame_letter(struct letters *letters, segmo__slice line)
     segmo__slice message, source;
     segmo__buf scratch;
     segmo__message_rules rules = {
-        .library_name = "segmo", .library_version = SEGMO_VERSION, .call = -1};
+        .library = segmo__slice_of("{\"name\":\"segmo\",\"version\":\"" SEGMO_VERSION "\"}"),
+        .call = -1};
     uint32_t at = (uint32_t)letters->stored.len, len;
     uint8_t head[4 + SEGMO__SPOOL_DESTINATIONS];
     char *id;

@@ -376,12 +376,12 @@ static void plan_edits(draft *d)
 
 /* ---- writing ---- */
 
-static void put_library(const draft *d, segmo__buf *out)
+void segmo__message_put_library(segmo__buf *out, const char *name, const char *version)
 {
     segmo__buf_add_lit(out, "{\"name\":");
-    segmo__json_put_text(out, d->rules->library_name);
+    segmo__json_put_text(out, name);
     segmo__buf_add_lit(out, ",\"version\":");
-    segmo__json_put_text(out, d->rules->library_version);
+    segmo__json_put_text(out, version);
     segmo__buf_add_lit(out, "}");
 }
 
@@ -424,11 +424,11 @@ static void put_value(const draft *d, const edit *e, segmo__buf *out)
         put_now(d, out);
         break;
     case EDIT_LIBRARY:
-        put_library(d, out);
+        segmo__buf_add_slice(out, d->rules->library);
         break;
     case EDIT_CONTEXT:
         segmo__buf_add_lit(out, "{\"library\":");
-        put_library(d, out);
+        segmo__buf_add_slice(out, d->rules->library);
         segmo__buf_add_lit(out, "}");
         break;
     case EDIT_TYPE:

@@ -85,9 +85,8 @@ typedef struct segmo__message {
 /* What completion fills in. */
 typedef struct segmo__message_rules {
     uint64_t source;
-    const char *library_name; /* for context.library when the message has none */
-    const char *library_version;
-    int call; /* segmo__call when "type" may be absent (a route decides), or -1 */
+    segmo__slice library; /* for context.library when the message has none: a JSON object */
+    int call;             /* segmo__call when "type" may be absent (a route decides), or -1 */
 } segmo__message_rules;
 
 /* Checks one message (strict scan, all rules of its call), completes it (messageId, timestamp,
@@ -108,6 +107,9 @@ static inline segmo__slice segmo__message_part(const segmo__message *message, se
 {
     return (segmo__slice){message->json + message->part[part].at, message->part[part].len};
 }
+
+/* The JSON object that names a library. */
+void segmo__message_put_library(segmo__buf *out, const char *name, const char *version);
 
 uint64_t segmo__message_source_hash(const char *source_id);
 const char *segmo__call_name(segmo__call call); /* "track" */

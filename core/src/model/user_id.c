@@ -1,9 +1,17 @@
 #include "model/user_id.h"
 
-static const char *const refused[] = {
-    "unknown", "guest",  "null", "true",    "false", "user_attribute_unique_id",
-    "(empty)", "na",     "n/a",  "user_id", "id",    "dummy_seller_code",
-    "uid",     "userid", "none", "-1",      "-2",    "customer_id",
+#define WORD(text)                                                                                 \
+    {                                                                                              \
+        text, sizeof text - 1                                                                      \
+    }
+
+static const segmo__slice refused[] = {
+    WORD("unknown"), WORD("guest"),  WORD("null"),
+    WORD("true"),    WORD("false"),  WORD("user_attribute_unique_id"),
+    WORD("(empty)"), WORD("na"),     WORD("n/a"),
+    WORD("user_id"), WORD("id"),     WORD("dummy_seller_code"),
+    WORD("uid"),     WORD("userid"), WORD("none"),
+    WORD("-1"),      WORD("-2"),     WORD("customer_id"),
 };
 
 static int is_space(char c)
@@ -20,15 +28,14 @@ static segmo__slice trimmed(segmo__slice text)
     return text;
 }
 
-static int same_ignoring_case(segmo__slice text, const char *word)
+static int same_ignoring_case(segmo__slice text, segmo__slice word)
 {
-    for (size_t i = 0; i < text.len; i++, word++) {
-        char c = text.at[i];
-
-        if ((c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c) != *word || *word == '\0')
+    if (text.len != word.len)
+        return 0;
+    for (size_t i = 0; i < text.len; i++)
+        if (segmo__ascii_lower(text.at[i]) != word.at[i])
             return 0;
-    }
-    return *word == '\0';
+    return 1;
 }
 
 /* One character of UTF-8, whatever its number of bytes. */

@@ -239,5 +239,7 @@ uint64_t segmo__spool_adopt(segmo__spool *spool, uint64_t pending[SEGMO__SPOOL_D
     segmo__file_list(spool->root, adopt_dir, &adopting);
     atomic_store(&spool->adopted_records, atomic_load(&spool->adopted_records) + adopting.total);
     segmo__spool_commit(spool, NULL); /* lets go of files that hold nothing for us */
+    if (adopting.total > 0 && spool->options.sync_ms > 0)
+        segmo__keeper_ask(spool, KEEPER_SYNC); /* a killed process has not synced its last ones */
     return adopting.total;
 }

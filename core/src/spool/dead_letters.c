@@ -24,6 +24,9 @@ struct segmo__dead_letters {
     uint64_t others; /* bytes of all other files when they were last counted */
     int fd;          /* the current file, or -1 */
     uint64_t size;   /* of its whole lines */
+    uint64_t synced; /* of these, on the disk */
+    int sync_failed; /* the others have to be stored again */
+    int name_synced;
     char *name;
     _Atomic uint64_t dropped;
 };
@@ -156,14 +159,56 @@ static void keep_under_ceiling(segmo__dead_letters *letters)
 
 /* ---- adding ---- */
 
+/* Whoever has replaced the file meanwhile has written its lines anew. */
+static int store_again(const segmo__dead_letters *letters)
+{
+    int code = segmo__file_append_lock(letters->fd);
+    char *path = join(letters->dir, letters->name);
+    segmo__file file = {.fd = -1};
+
+    if (code == 0 && segmo__file_append_size(letters->fd) >= 0) {
+        code = path ? segmo__file_open(&file, path, 1) : -ENOMEM;
+        if (code == 0)
+            code = segmo__file_store_again(&file, letters->synced, letters->size);
+        segmo__file_close(&file);
+    }
+    segmo__file_append_unlock(letters->fd);
+    segmo__free(path);
+    return code;
+}
+
+static int sync_current(segmo__dead_letters *letters)
+{
+    int code = 0;
+
+    if (letters->size == letters->synced)
+        return 0;
+    if (letters->sync_failed)
+        code = store_again(letters);
+    if (code == 0)
+        code = segmo__file_append_sync(letters->fd);
+    letters->sync_failed = code != 0;
+    if (code == 0 && !letters->name_synced) {
+        code = segmo__file_sync_path(letters->dir);
+        letters->name_synced = code == 0;
+    }
+    if (code == 0)
+        letters->synced = letters->size;
+    return code;
+}
+
 static int start_file(segmo__dead_letters *letters)
 {
     segmo__buf name;
     char *path = NULL;
-    int code = segmo__file_mkdir(letters->dir);
+    int code = sync_current(letters);
 
+    if (code != 0)
+        return code;
+    code = segmo__file_mkdir(letters->dir);
     close_current(letters);
-    letters->size = 0;
+    letters->size = letters->synced = 0;
+    letters->name_synced = 0;
     segmo__buf_init(&name, 128);
     segmo__buf_addf(&name, "%013lld-%ld-%016llx.ndjson", (long long)segmo__clock_wall_ms(),
                     (long)getpid(), (unsigned long long)segmo__id_random());
@@ -238,6 +283,17 @@ int segmo__dead_letters_add(segmo__dead_letters *letters, segmo__slice line, seg
     segmo__buf_free(&text);
     return code == 0 ? SEGMO_OK
                      : segmo__fail_io(err, code, "cannot write a dead letter in", letters->dir);
+}
+
+int segmo__dead_letters_sync(segmo__dead_letters *letters, segmo_error **err)
+{
+    int code;
+
+    pthread_mutex_lock(&letters->lock);
+    code = sync_current(letters);
+    pthread_mutex_unlock(&letters->lock);
+    return code == 0 ? SEGMO_OK
+                     : segmo__fail_io(err, code, "cannot sync the dead letters in", letters->dir);
 }
 
 /* ---- reading and removing ---- */

@@ -23,6 +23,9 @@ void segmo__dead_letters_free(segmo__dead_letters *letters);
 /* Appends one line (without its newline), any thread. Fails with SEGMO_ERR_IO; then nothing of it
  * stands in the file that a reader would take for a line. */
 int segmo__dead_letters_add(segmo__dead_letters *letters, segmo__slice line, segmo_error **err);
+/* Waits until all lines that were added are on the disk, if any were since the last time: a
+ * message's outcome is noted only then. SEGMO_ERR_IO. */
+int segmo__dead_letters_sync(segmo__dead_letters *letters, segmo_error **err);
 /* Lines that went because of `max_bytes`. */
 uint64_t segmo__dead_letters_dropped(const segmo__dead_letters *letters);
 

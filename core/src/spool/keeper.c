@@ -12,7 +12,7 @@ static int is_unsynced(const spool_file *file)
 {
     uint32_t end = atomic_load_explicit(&file->end, memory_order_acquire);
 
-    return !file->adopted && end > SEGMO__SEGMENT_DATA && end > file->synced_to;
+    return end > SEGMO__SEGMENT_DATA && end > file->synced_to;
 }
 
 /* The next file behind number `behind` that has something to sync, claimed. */
@@ -36,12 +36,13 @@ static spool_file *claim_unsynced(segmo__spool *spool, uint32_t behind)
     return file;
 }
 
-static int sync_names(segmo__spool *spool)
+/* A process that was killed may have left names that only memory knows. */
+static int sync_names(segmo__spool *spool, const spool_file *file)
 {
-    int code = segmo__file_sync_dir(spool->dir->path);
+    int code = segmo__file_sync_dir(file->dir->path);
 
-    if (code == 0 && !spool->root_synced) {
-        code = segmo__file_sync_dir(spool->root);
+    if (code == 0 && (file->adopted || !spool->root_synced)) {
+        code = segmo__file_sync_path(spool->root);
         spool->root_synced = code == 0;
     }
     return code;
@@ -74,19 +75,39 @@ static int sync_open(spool_file *file, uint32_t from, uint32_t end)
     return segmo__file_sync(&file->file, from, end - from);
 }
 
+/* The settled table may be stored into by others meanwhile; without it messages are sent twice, not
+ * lost. */
+static int store_again(const spool_file *file, uint32_t from, uint32_t end)
+{
+    segmo__file handle;
+    int code = segmo__spool_file_handle(&handle, file, 1);
+
+    if (code != 0)
+        return code == -ENOENT ? 0 : code;
+    if (from < SEGMO__SEGMENT_DATA) {
+        code = segmo__file_store_again(&handle, 0, SEGMO__SEGMENT_TABLE);
+        from = SEGMO__SEGMENT_DATA;
+    }
+    if (code == 0)
+        code = segmo__file_store_again(&handle, from, end);
+    segmo__file_close(&handle);
+    return code;
+}
+
 /* Syncs the pages that were appended to: a sync of all would undo that the others are ready. */
 static int sync_file(segmo__spool *spool, spool_file *file)
 {
     uint32_t end = atomic_load_explicit(&file->end, memory_order_acquire);
     uint32_t from = file->synced_to;
-    int code;
+    int code = file->sync_failed && file->dir ? store_again(file, from, end) : 0;
 
-    if (atomic_load_explicit(&file->at_rest, memory_order_acquire))
+    if (code == 0 && atomic_load_explicit(&file->at_rest, memory_order_acquire))
         code = sync_closed(file);
-    else
+    else if (code == 0)
         code = sync_open(file, from, end);
+    file->sync_failed = code != 0;
     if (code == 0 && from == 0)
-        code = sync_names(spool);
+        code = sync_names(spool, file);
     if (code == 0)
         file->synced_to = end;
     return code;

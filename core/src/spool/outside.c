@@ -188,6 +188,16 @@ static int plant_record(planting *plant, segmo__slice payload,
     return code;
 }
 
+/* On the disk under its name before it is told: the caller may then delete what it planted. */
+static int show_planted(planting *plant, const char *root)
+{
+    int code = segmo__file_sync_dir(plant->dir->path);
+
+    if (code == 0)
+        code = segmo__process_dir_show(plant->dir);
+    return code == 0 ? segmo__file_sync_path(root) : code;
+}
+
 /* Takes back what was planted so far. */
 static void uproot(planting *plant)
 {
@@ -219,7 +229,7 @@ int segmo__spool_plant(const char *dir,
     if (code == 0)
         code = close_planted(&plant);
     if (code == 0 && plant.files > 0)
-        code = segmo__process_dir_show(plant.dir);
+        code = show_planted(&plant, dir);
     if (plant.dir && (code != 0 || plant.files == 0))
         uproot(&plant);
     segmo__process_dir_free(plant.dir);

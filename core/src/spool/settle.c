@@ -283,11 +283,31 @@ static void wake_room_waiters(segmo__spool *spool)
     pthread_mutex_unlock(&spool->room);
 }
 
+static int has_dirty_rows(segmo__spool *spool)
+{
+    spool_file *file = segmo__spool_file_after(spool, NULL);
+
+    while (file && file->dirty_from == file->dirty_to)
+        file = segmo__spool_file_after(spool, file);
+    return file != NULL;
+}
+
+static int may_commit(segmo__spool *spool)
+{
+    const segmo__spool_options *options = &spool->options;
+
+    return !options->before_commit || !has_dirty_rows(spool) ||
+           options->before_commit(options->ctx) == SEGMO_OK;
+}
+
 int segmo__spool_commit(segmo__spool *spool, segmo_error **err)
 {
     spool_file *file = segmo__spool_file_after(spool, NULL), *next, *first_open = NULL;
     int first_code = 0;
 
+    if (!may_commit(spool))
+        return segmo__fail_io(err, -EIO, "cannot note what is settled in",
+                              spool->root ? spool->root : "memory");
     for (; file; file = next) {
         int done = atomic_load_explicit(&file->sealed, memory_order_acquire) &&
                    segmo__spool_is_done(spool, file);

@@ -42,6 +42,9 @@ typedef struct segmo__spool_options {
     /* 1 when a stored payload belongs to this client (its source is configured here); others are
      * never read out, settled or unlinked. NULL: all do. */
     int (*mine)(void *ctx, segmo__slice payload);
+    /* Called by whoever commits, before settled states are written: brings to the disk what they
+     * rest on. Not SEGMO_OK: they are not written now. NULL: they rest on nothing. */
+    int (*before_commit)(void *ctx);
     /* Called from the thread that notices; must not call the spool. NULL: nobody listens. `code`:
      * adopted, damaged, unreadable, unknown_version, unlink_failed, sync_failed, disk_full,
      * disk_room. */

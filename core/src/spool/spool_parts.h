@@ -53,7 +53,8 @@ typedef struct spool_file {
     atomic_int at_rest;     /* sealed, cut and closed */
     int claimed;            /* under `files`: a thread works on it, which no other does meanwhile */
     tally in[DESTINATIONS]; /* pending when appended or adopted; under `append` until sealed */
-    uint32_t synced_to;     /* under the claim */
+    uint32_t synced_to;     /* under the claim, as is: */
+    int sync_failed;        /* what was to be synced has to be stored again */
     uint32_t disk_size;     /* under `files` */
     /* the worker's: */
     uint8_t *rows; /* settled table, when loaded; cells without a record get NO_RECORD */

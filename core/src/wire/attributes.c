@@ -60,6 +60,13 @@ static void put_list(const segmo__writer *writer, segmo__buf *out, segmo__slice 
 
 /* ---- objects ----------------------------------------------------------------------------- */
 
+/* A scalar within all limits goes out as it came in. */
+static inline int is_copied_whole(const segmo__member *member)
+{
+    return member->form == SEGMO__FORM_COPIED && member->kind < SEGMO__JSON_ARRAY &&
+           member->value.len <= SEGMO__MOENGAGE_VALUE_MAX;
+}
+
 static void put_form(const segmo__writer *writer, segmo__buf *out, const segmo__member *member);
 
 /* The values that came from one list of objects. */
@@ -70,7 +77,10 @@ static void put_listed(const segmo__writer *writer, segmo__buf *out, segmo__memb
 
     segmo__buf_add_lit(out, "[");
     for (;;) {
-        put_form(writer, out, &member);
+        if (is_copied_whole(&member))
+            segmo__buf_add_slice(out, member.value);
+        else
+            put_form(writer, out, &member);
         count_in(&content, member.form == SEGMO__FORM_TEXT ? SEGMO__JSON_STRING
                                                            : (segmo__json_kind)member.kind);
         if (!member.next)
@@ -82,9 +92,10 @@ static void put_listed(const segmo__writer *writer, segmo__buf *out, segmo__memb
     check_list(writer, &content, spot);
 }
 
-static void put_key(segmo__buf *out, segmo__slice name, int is_first)
+/* A comma, the key, its colon and, where it is known, the value. */
+static void put_pair(segmo__buf *out, segmo__slice name, segmo__slice value, int is_first)
 {
-    char *at = segmo__buf_extend(out, name.len + (is_first ? 3 : 4));
+    char *at = segmo__buf_extend(out, name.len + value.len + 4 - (size_t)is_first);
 
     if (!at)
         return;
@@ -92,7 +103,26 @@ static void put_key(segmo__buf *out, segmo__slice name, int is_first)
         *at++ = ',';
     *at++ = '"';
     memcpy(at, name.at, name.len);
-    memcpy(at + name.len, "\":", 2);
+    at += name.len;
+    *at++ = '"';
+    *at++ = ':';
+    memcpy(at, value.at, value.len);
+}
+
+static void put_member(const segmo__writer *writer, segmo__buf *out, segmo__member member,
+                       int is_first)
+{
+    segmo__slice name = segmo__members_name(&writer->table, &member), none = {"", 0};
+
+    if (!member.list && is_copied_whole(&member)) {
+        put_pair(out, name, member.value, is_first);
+        return;
+    }
+    put_pair(out, name, none, is_first);
+    if (member.list)
+        put_listed(writer, out, member);
+    else
+        put_form(writer, out, &member);
 }
 
 static void put_members(const segmo__writer *writer, segmo__buf *out, size_t max)
@@ -102,15 +132,10 @@ static void put_members(const segmo__writer *writer, segmo__buf *out, size_t max
 
     segmo__buf_add_lit(out, "{");
     for (size_t i = 0; i < count && written < max; i++) {
-        segmo__member member = *segmo__members_at(table, i); /* the table may move meanwhile */
+        const segmo__member *member = segmo__members_at(table, i);
 
-        if (member.hidden)
-            continue;
-        put_key(out, segmo__members_name(table, &member), written++ == 0);
-        if (member.list)
-            put_listed(writer, out, member);
-        else
-            put_form(writer, out, &member);
+        if (!member->hidden) /* by value: the table may move meanwhile */
+            put_member(writer, out, *member, written++ == 0);
     }
     segmo__buf_add_lit(out, "}");
 }

@@ -1,6 +1,6 @@
 #include "wire/context.h"
 
-#include "base/json.h"
+#include "base/json_cursor.h"
 
 #define NAME(text)                                                                                 \
     {                                                                                              \
@@ -36,45 +36,50 @@ static int is_same(segmo__slice a, segmo__slice b)
     return a.len == b.len && memcmp(a.at, b.at, a.len) == 0;
 }
 
-static int next_member(segmo__json_walk *walk, segmo__buf *scratch, segmo__slice *key,
-                       segmo__slice *value)
+static int next_member(segmo__json_cursor *cursor, segmo__buf *scratch, segmo__slice *key)
 {
-    if (!walk->is_object || !segmo__json_next(walk, key, value))
+    if (!segmo__json_advance(cursor, 1, key))
         return 0;
     *key = segmo__json_text(*key, scratch);
     return 1;
 }
 
-static void read_object(segmo__context *context, int object, segmo__slice value,
+static void read_object(segmo__context *context, int object, segmo__json_cursor *cursor,
                         segmo__buf *scratch)
 {
-    segmo__json_walk walk;
-    segmo__slice key, member;
+    segmo__slice key, value;
 
-    segmo__json_walk_begin(&walk, value);
-    while (next_member(&walk, scratch, &key, &member))
+    segmo__json_enter(cursor);
+    while (next_member(cursor, scratch, &key)) {
+        value = segmo__json_take(cursor);
         for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
             if (table[i].object == object && is_same(key, table[i].key))
-                *(segmo__slice *)(void *)((char *)context + table[i].field) = member;
+                *(segmo__slice *)(void *)((char *)context + table[i].field) = value;
+    }
 }
 
 void segmo__context_read(segmo__context *context, segmo__slice object)
 {
     char room[KEY_MAX];
     segmo__buf scratch = {.data = room, .cap = sizeof room, .max = sizeof room};
-    segmo__json_walk walk;
+    segmo__json_cursor cursor = {object.at, object.at + object.len};
     segmo__slice key, value;
 
-    segmo__json_walk_begin(&walk, object);
-    while (next_member(&walk, &scratch, &key, &value)) {
+    if (segmo__json_kind_of(object) != SEGMO__JSON_OBJECT)
+        return;
+    segmo__json_enter(&cursor);
+    while (next_member(&cursor, &scratch, &key)) {
         int member = 0;
 
         while (member < OTHER && !is_same(key, names[member]))
             member++;
+        if (member < TIMEZONE && *cursor.at == '{') {
+            read_object(context, member, &cursor, &scratch);
+            continue;
+        }
+        value = segmo__json_take(&cursor);
         if (member == TIMEZONE)
             context->timezone = value;
-        else if (member != OTHER)
-            read_object(context, member, value, &scratch);
     }
 }
 
