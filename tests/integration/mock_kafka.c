@@ -8,6 +8,7 @@
  *     leader TOPIC PARTITION BROKER
  *     rtt BROKER MILLISECONDS
  *     errors API COUNT CODE              the next COUNT requests of a kind are answered with CODE
+ *     put TOPIC KEY SOURCE VALUE         one record with the header segmo-source
  *     read TOPIC PARTITIONS              every record there, a JSON line each
  */
 #include <librdkafka/rdkafka.h>
@@ -117,11 +118,29 @@ static void push_errors(int api, int count, int code)
     free(errors);
 }
 
+/* Waits until it stands. */
+static int put_one(const char *topic, const char *key, const char *source, const char *value)
+{
+    rd_kafka_t *writer = open_handle(RD_KAFKA_PRODUCER);
+    rd_kafka_resp_err_t code =
+        rd_kafka_producev(writer, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_KEY(key, strlen(key)),
+                          RD_KAFKA_V_VALUE((void *)(uintptr_t)value, strcspn(value, "\n")),
+                          RD_KAFKA_V_HEADER("segmo-source", source, -1), RD_KAFKA_V_END);
+
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+        code = rd_kafka_flush(writer, 10000);
+    rd_kafka_destroy(writer);
+    return code;
+}
+
 static int obey(const char *line)
 {
     char verb[16] = "", topic[256] = "";
-    int one = 0, two = 0, three = 0;
+    char key[256] = "", source[256] = "";
+    int one = 0, two = 0, three = 0, at = 0;
 
+    if (sscanf(line, "put %255s %255s %255s %n", topic, key, source, &at) == 3)
+        return put_one(topic, key, source, line + at);
     if (sscanf(line, "topic %255s %d %d", topic, &one, &two) == 3)
         return rd_kafka_mock_topic_create(cluster, topic, one, two);
     if (sscanf(line, "leader %255s %d %d", topic, &one, &two) == 3)
@@ -147,7 +166,7 @@ static int obey(const char *line)
 int main(int argc, char **argv)
 {
     rd_kafka_t *owner = open_handle(RD_KAFKA_PRODUCER);
-    char line[512];
+    char line[4096];
 
     cluster = rd_kafka_mock_cluster_new(owner, argc > 1 ? (int)strtol(argv[1], NULL, 10) : 3);
     printf("brokers %s\n", rd_kafka_mock_cluster_bootstraps(cluster));

@@ -86,7 +86,8 @@ static void count_adopted(segmo_client *client)
 static int open_storage(segmo_client *client, segmo_error **err)
 {
     const segmo_config *config = client->config;
-    int in_memory = segmo__config_flag(config, "spool.memory_only");
+    int in_memory = segmo__config_flag(config, "spool.memory_only") ||
+                    client->rules->limits.work_for >= 0; /* Kafka is a worker's spool */
     const char *dir = in_memory ? NULL : segmo__config_value(config, "spool.dir");
     segmo__spool_options options = {
         .dir = dir,
@@ -225,7 +226,8 @@ int segmo__client_start(segmo_client *client, segmo_error **err)
     if (atomic_load(&client->state) != SEGMO__CLIENT_OPEN) {
         status = fail_closed(err);
     } else if (!atomic_load(&client->worker)) {
-        segmo__spool_start(client->spool);
+        if (client->rules->limits.work_for < 0)
+            segmo__spool_start(client->spool);
         status = segmo__worker_start(&worker, client, err);
         if (status == SEGMO_OK)
             atomic_store_explicit(&client->worker, worker, memory_order_release);
@@ -287,7 +289,8 @@ int segmo__client_new(segmo_client **out, const segmo_config *config, segmo_erro
         goto fail;
     client->guard = (segmo__fork_guard){fork_prepare, fork_parent, fork_child, client, NULL, NULL};
     segmo__fork_guard_add(&client->guard);
-    if (has_pending(client)) /* adopted: deliver it without waiting for a first message */
+    if (client->rules->limits.work_for >= 0 ||
+        has_pending(client)) /* adopted: deliver it without waiting for a first message */
         status = segmo__client_start(client, err);
     if (status != SEGMO_OK) {
         segmo__client_free(client);

@@ -29,6 +29,10 @@ static int settle_quota(segmo_client *client, const segmo__rules *rules,
     unsigned configured = 0, full = 0;
     segmo__message message;
 
+    if (rules->limits.work_for >= 0)
+        return segmo__fail(err, SEGMO_ERR_UNSUPPORTED, "kafka.work_for",
+                           "a worker takes its messages from Kafka and accepts none; use another "
+                           "client, without kafka.work_for");
     for (unsigned d = 0; d < SEGMO__DESTINATION_COUNT; d++) {
         preset[d] = is_configured(rules, source, d) ? SEGMO__PENDING : SEGMO__SKIPPED;
         if (preset[d] != SEGMO__PENDING)

@@ -52,6 +52,10 @@ static void read_kafka(segmo__limits_in_force *limits, const segmo_config *confi
     limits->to_kafka = limits->has_kafka && !work_for && (!enabled || strcmp(enabled, "true") == 0);
     snprintf(limits->kafka_topic, sizeof limits->kafka_topic, "%s",
              segmo__config_value(config, "kafka.topic"));
+    snprintf(limits->kafka_dead_topic, sizeof limits->kafka_dead_topic, "%s",
+             segmo__config_value(config, "kafka.dead_topic"));
+    limits->kafka_memory = segmo__config_number(config, "kafka.memory");
+    limits->drain_ms = (uint32_t)segmo__config_number(config, "kafka.drain_ms");
 }
 
 static void read_limits(segmo__limits_in_force *limits, const segmo_config *config)

@@ -317,7 +317,8 @@ static int frame_letter(struct letters *letters, segmo__slice line)
     segmo__buf scratch;
     segmo__message_rules rules = {
         .library = segmo__slice_of("{\"name\":\"segmo\",\"version\":\"" SEGMO_VERSION "\"}"),
-        .call = -1};
+        .call = -1,
+        .is_stored = 1};
     uint32_t at = (uint32_t)letters->stored.len, len;
     uint8_t head[4 + SEGMO__SPOOL_DESTINATIONS];
     char *id;
