@@ -12,12 +12,17 @@ from mock_kafka import MockKafka
 PARTITIONS = 6
 PRODUCER = {"kafka.linger.ms": 1, "segment.write_key": "WK1"}
 WORKER = {"segment.write_key": "WK1", "delivery.flush_interval_ms": 10, "delivery.backoff_base_ms": 10,
-          "delivery.backoff_cap_ms": 50, "kafka.session.timeout.ms": 6000, "kafka.heartbeat.interval.ms": 500}
+          "delivery.backoff_cap_ms": 50, "kafka.session.timeout.ms": 4000, "kafka.heartbeat.interval.ms": 500}
 
 
 def message(seq, user, **more):
     return dict({"type": "track", "event": "Step", "userId": user, "messageId": "m-%d" % seq,
                  "properties": {"seq": seq}}, **more)
+
+
+@pytest.fixture
+def sandbox(start_sandbox):
+    return start_sandbox("--keep", "100000")
 
 
 @pytest.fixture
@@ -53,13 +58,13 @@ def arrived(sandbox):
 
 
 def assert_order(sequence, users=20):
-    """Each user's messages came in order; those that came again are let pass."""
-    newest, again = {}, 0
+    """Each user's messages came in order; answers how many came again."""
+    newest, seen = {}, set()
     for seq in sequence:
-        last = newest.get(seq % users, -1)
-        again += seq <= last
-        newest[seq % users] = max(last, seq)
-    return again
+        assert seq in seen or seq > newest.get(seq % users, -1), "the order of u-%d" % (seq % users)
+        newest[seq % users] = max(seq, newest.get(seq % users, -1))
+        seen.add(seq)
+    return len(sequence) - len(seen)
 
 
 def account(worker, destination="segment"):
@@ -78,12 +83,7 @@ def test_a_worker_delivers_in_order_and_commits(producer, start_worker, sandbox)
     wait_until(lambda: worker.stats()["worker"]["lag"] == 0, "the lag is gone")
     assert account(worker)["pending"] == 0
     assert worker.close().ok
-    sent(producer, 500, 100)
-    next_worker = start_worker()
-    next_worker.wait_delivered(100)
-    time.sleep(0.3)
-    assert collections.Counter(arrived(sandbox)) == collections.Counter(range(600)), "nothing came twice"
-    assert next_worker.close().ok
+    assert collections.Counter(arrived(sandbox)) == collections.Counter(range(500)), "nothing came twice"
 
 
 def test_a_worker_accepts_no_message_by_itself(start_worker):
@@ -91,18 +91,6 @@ def test_a_worker_accepts_no_message_by_itself(start_worker):
     answer = worker.put(message(0, "u"))
     assert (answer["status"], answer["field"]) == ("SEGMO_ERR_UNSUPPORTED", "kafka.work_for")
     assert worker.close().ok
-
-
-def test_what_is_open_at_a_kill_is_delivered_by_the_next_one(producer, start_worker, sandbox):
-    sent(producer, 0, 300)
-    sandbox.script({"status": 503, "share": 0.5}, service="segment")
-    worker = start_worker()
-    worker.wait_delivered(50)
-    worker.kill()
-    sandbox.script(service="segment")
-    start_worker().wait_delivered(1)
-    wait_until(lambda: set(arrived(sandbox)) == set(range(300)), "every message has arrived")
-    assert_order(arrived(sandbox))
 
 
 def test_one_users_trouble_stops_neither_others_nor_is_it_forgotten(producer, start_worker, sandbox):
@@ -119,24 +107,6 @@ def test_one_users_trouble_stops_neither_others_nor_is_it_forgotten(producer, st
     time.sleep(0.5)
     assert collections.Counter(arrived(sandbox)) == collections.Counter(range(400)), "nothing came twice"
     assert assert_order(arrived(sandbox)) == 0
-
-
-def test_two_workers_share_and_hand_over(producer, start_worker, sandbox):
-    sent(producer, 0, 300)
-    first = start_worker()
-    first.wait_delivered(100)
-    second = start_worker()
-    wait_until(lambda: second.stats()["worker"]["assigned"] > 0, "the second one has partitions")
-    sent(producer, 300, 300)
-    wait_until(lambda: set(arrived(sandbox)) == set(range(600)), "every message has arrived")
-    wait_until(lambda: sum(each.stats()["worker"]["assigned"] for each in (first, second)) == PARTITIONS,
-               "all partitions are somebody's")
-    assert first.close().ok
-    sent(producer, 600, 100)
-    wait_until(lambda: set(arrived(sandbox)) == set(range(700)), "the one that is left has all")
-    assert assert_order(arrived(sandbox)) == 0
-    for worker in (first, second):
-        account(worker)
 
 
 def test_the_outage_of_one_destination_does_not_hold_up_the_other(producer, start_worker, sandbox, kafka):
@@ -170,18 +140,4 @@ def test_a_poison_record_and_a_refused_message_go_to_the_dead_topic(producer, st
     assert letter["message"]["messageId"] == "m-0" and letter["attempts"] >= 1 and letter["accepted_at"]
     assert json.loads(letters["invalid_message"]["value"])["raw"] == "{\"type\":\"track\","
     assert len(worker.reported(DEAD)) == 3
-    assert worker.close().ok
-
-
-def test_a_slow_receiver_makes_a_worker_hold_no_more_than_it_may(producer, start_worker, sandbox):
-    sent(producer, 0, 4000)
-    sandbox.script({"status": 503}, service="segment")
-    worker = start_worker(**{"kafka.memory": "1MiB"})
-    wait_until(lambda: worker.stats()["worker"]["held_bytes"] > 900000, "it holds what it may")
-    time.sleep(1.5)
-    assert worker.stats()["worker"]["held_bytes"] < 3 << 20
-    assert worker.stats()["worker"]["lag"] == 4000
-    sandbox.script(service="segment")
-    worker.wait_delivered(4000)
-    assert collections.Counter(arrived(sandbox)) == collections.Counter(range(4000)), "nothing came twice"
     assert worker.close().ok

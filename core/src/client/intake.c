@@ -310,8 +310,7 @@ static int wants_pause(const segmo__intake *intake, const segmo__partition *part
 {
     int64_t width = partition->is_read ? partition->next - partition->base : 0;
 
-    return intake->stops || intake->leaving || partition->is_leaving ||
-           width > SEGMO__INTAKE_WINDOW / 4 * (partition->is_paused ? 2 : 3);
+    return intake->stops || width > SEGMO__INTAKE_WINDOW / 4 * (partition->is_paused ? 2 : 3);
 }
 
 static void apply_pauses(segmo__intake *intake)

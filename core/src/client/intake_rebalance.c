@@ -203,11 +203,20 @@ static int is_quiet(const segmo__intake *intake)
     return 1;
 }
 
+/* librdkafka would remember that they were paused when they come back one day. */
+static void resume_leaving(segmo__intake *intake)
+{
+    for (size_t i = 0; i < intake->partition_count; i++)
+        if (intake->partitions[i].is_leaving && intake->partitions[i].is_paused)
+            segmo__kafka_pause(intake->reader, &intake->partitions[i].id, 1, 0);
+}
+
 /* The partitions go; who was only asked to leave the group does so now. */
 static void let_go(segmo__intake *intake)
 {
     if (!intake->lost)
         segmo__intake_commit(intake, 1, 1);
+    resume_leaving(intake);
     for (size_t i = 0; i < intake->partition_count; i++)
         if (intake->partitions[i].is_leaving)
             segmo__partition_forget(&intake->partitions[i]);
