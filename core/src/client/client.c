@@ -247,9 +247,26 @@ static int has_pending(segmo_client *client)
     return 0;
 }
 
+static int need_work(const segmo__rules *rules, segmo_error **err)
+{
+    int moengage = rules->limits.work_for == SEGMO__DESTINATION_MOENGAGE;
+
+    for (size_t i = 0; i < rules->settings->source_count; i++) {
+        const segmo__source *source = &rules->settings->sources[i];
+
+        if (moengage ? source->moengage.forward : source->segment.enabled)
+            return SEGMO_OK;
+    }
+    return segmo__fail(err, SEGMO_ERR_OPTION, "kafka.work_for",
+                       "no source sends to %s; configure it there, or leave it to other workers",
+                       segmo__destination_name((segmo__destination)rules->limits.work_for));
+}
+
 /* Without a destination every message would be accepted for nowhere. */
 static int need_destination(const segmo__rules *rules, segmo_error **err)
 {
+    if (rules->limits.work_for >= 0)
+        return need_work(rules, err);
     if (!rules->limits.delivery_enabled || rules->limits.to_kafka ||
         segmo__settings_has_destination(rules->settings))
         return SEGMO_OK;
