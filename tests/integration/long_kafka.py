@@ -1,5 +1,6 @@
 """What takes too long for `make test`: `make test-kafka` runs it, on the mock cluster."""
 import collections
+import json
 import os
 import random
 import time
@@ -84,3 +85,30 @@ def test_a_slow_receiver_makes_a_worker_hold_no_more_than_it_may(producer, start
     worker.wait_delivered(4000)
     assert collections.Counter(arrived(sandbox)) == collections.Counter(range(4000)), "nothing came twice"
     assert worker.close().ok
+
+
+def test_dead_letters_are_listed_and_sent_again_for_their_destination(producer, start_worker, sandbox, kafka, segmo):
+    def dead(*arguments):
+        ran = segmo("dead", *arguments, "--from", "kafka", "--json", "--set", "kafka.session.timeout.ms=6000", "--set",
+                    "kafka.bootstrap.servers=" + kafka.servers)
+        assert ran.returncode == 0, ran.stderr
+        return json.loads(ran.stdout)
+    sandbox.script({"status": 400, "match": "Poison"}, service="segment")
+    producer.put_all([message(seq, "u-1", event="Poison" if seq < 2 else "Step") for seq in range(3)])
+    assert producer.flush().ok
+    kafka.ask("put", "segmo.events", "u-1", "elsewhere", json.dumps(message(3, "u-1")))
+    moengage = {"moengage.app_id": "APP1", "moengage.data_api_key": "KEY1", "moengage.url": sandbox.url}
+    worker, other = start_worker(**moengage), start_worker("moengage", **moengage)
+    wait_until(lambda: account(worker)["dead"] == 3, "three messages are dead")
+    wait_until(lambda: account(other, "moengage")["accepted"] == 4, "the other destination has seen all")
+    # Both workers bury the message of the source they do not know: four letters.
+    letters = dead("list")
+    assert sorted(letter["reason"] for letter in letters) == ["refused"] * 2 + ["unknown_source"] * 2
+    sandbox.script(service="segment")
+    assert dead("retry", "--reason", "refused")["retried"] == 2
+    wait_until(lambda: {0, 1, 2} <= set(arrived(sandbox)), "what was dead has arrived")
+    wait_until(lambda: account(other, "moengage")["skipped"] == 2, "the other destination leaves it out")
+    assert other.stats("moengage")["skipped_for"] == {"for_another_destination": 2}
+    assert [letter["reason"] for letter in dead("list")] == ["unknown_source"] * 2
+    for each in (worker, other):
+        account(each, "segment" if each is worker else "moengage")

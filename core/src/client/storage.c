@@ -5,6 +5,7 @@
 #include "base/id.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "client/dead_topic.h"
 #include "client/options.h"
 #include "model/destination.h"
 #include "model/message.h"
@@ -260,12 +261,19 @@ static int read_query(struct letters *letters, const char *query, segmo_error **
         const char *name = segmo__json_name(member);
 
         if (strcmp(name, "id") && strcmp(name, "destination") && strcmp(name, "reason") &&
-            strcmp(name, "limit"))
+            strcmp(name, "limit") && strcmp(name, "from"))
             return segmo__fail(err, SEGMO_ERR_INVALID, "query",
-                               "may have the members id, destination, reason and limit");
+                               "may have the members id, destination, reason, limit and from");
     }
     letters->limit = (uint64_t)segmo__json_number(segmo__json_get(letters->query, "limit"), 1e18);
     return SEGMO_OK;
+}
+
+static int is_from_kafka(const struct letters *letters)
+{
+    const char *from = segmo__json_string(segmo__json_get(letters->query, "from"));
+
+    return from && strcmp(from, "kafka") == 0;
 }
 
 static int list_letter(void *ctx, segmo__slice line)
@@ -280,17 +288,38 @@ static int list_letter(void *ctx, segmo__slice line)
     return 0;
 }
 
+static segmo__letter_fate look_at_letter(void *ctx, segmo__slice line)
+{
+    list_letter(ctx, line);
+    return SEGMO__LETTER_STAYS;
+}
+
+static int list_from_kafka(const segmo_config *config, struct letters *letters, segmo_error **err)
+{
+    int status;
+
+    segmo__buf_add_char(letters->out, '[');
+    status = segmo__dead_topic_each(config, 1, look_at_letter, letters, err);
+    segmo__buf_add_char(letters->out, ']');
+    return status;
+}
+
 int segmo__dead_list_json(const segmo_config *config, const char *query, segmo__buf *out,
                           segmo_error **err)
 {
     struct letters letters = {.out = out};
     segmo__buf dir;
     const char *spool;
-    int status = spool_dir(config, &spool, err);
+    int status = read_query(&letters, query, err);
 
+    if (status == SEGMO_OK && is_from_kafka(&letters)) {
+        status = list_from_kafka(config, &letters, err);
+        segmo__json_free(letters.query);
+        return status;
+    }
     segmo__buf_init(&dir, 8192);
     if (status == SEGMO_OK)
-        status = read_query(&letters, query, err);
+        status = spool_dir(config, &spool, err);
     if (status == SEGMO_OK)
         status = letters_dir(&dir, spool, err);
     segmo__buf_add_char(out, '[');
@@ -422,6 +451,33 @@ static int drop_letter(void *ctx, segmo__slice line)
     return 1;
 }
 
+static segmo__letter_fate revive_letter(void *ctx, segmo__slice line)
+{
+    return drop_letter(ctx, line) ? SEGMO__LETTER_AGAIN : SEGMO__LETTER_STAYS;
+}
+
+static segmo__letter_fate delete_letter(void *ctx, segmo__slice line)
+{
+    return drop_letter(ctx, line) ? SEGMO__LETTER_GOES : SEGMO__LETTER_STAYS;
+}
+
+/* 1 when the query asks for those in Kafka: done then, as `status` says. */
+static int dealt_with_in_kafka(const segmo_config *config, const char *query, int put_back,
+                               uint64_t *count, int *status, segmo_error **err)
+{
+    struct letters letters = {.count = 0};
+    int asked;
+
+    *status = read_query(&letters, query, err);
+    asked = *status == SEGMO_OK && is_from_kafka(&letters);
+    if (asked)
+        *status = segmo__dead_topic_each(config, 0, put_back ? revive_letter : delete_letter,
+                                         &letters, err);
+    *count = letters.count;
+    segmo__json_free(letters.query);
+    return asked;
+}
+
 static int for_letters(const segmo_config *config, const char *query, int put_back, uint64_t *count,
                        segmo_error **err)
 {
@@ -429,9 +485,12 @@ static int for_letters(const segmo_config *config, const char *query, int put_ba
     struct planter planter = {.stored = &letters.stored};
     segmo__buf dir;
     const char *spool;
-    int status = spool_dir(config, &spool, err);
+    int status;
 
+    if (dealt_with_in_kafka(config, query, put_back, count, &status, err))
+        return status;
     *count = 0;
+    status = spool_dir(config, &spool, err);
     segmo__buf_init(&dir, 8192);
     if (status == SEGMO_OK)
         status = read_query(&letters, query, err);
