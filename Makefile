@@ -76,7 +76,7 @@ BENCH_BIN   := $(BENCH_SRC:tests/%.c=$(B)/%)
 
 .DEFAULT_GOAL := help
 .PHONY: help packages all run serve test unit vectors integration ruby check lint format generated \
-        check-generated abi abi-record fuzz fuzz-corpora differential bench bench-gateway wheel gem install uninstall clean
+        check-generated run-kafka test-kafka abi abi-record fuzz fuzz-corpora differential bench bench-gateway wheel gem install uninstall clean
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1@\2/p' Makefile | expand -t 1 | awk -F@ '{printf "%-24s%s\n", $$1, $$2}'
 
@@ -121,6 +121,17 @@ ruby: ## the Ruby gem's tests alone
 	$(PACKAGES) build run ruby test
 	@$(MAKE) products ruby-products
 	$(SUITE) ruby:$(CONFIG)
+
+run-kafka: ## real events through a three-broker Kafka cluster on loopback, one broker killed on the way
+	$(PACKAGES) build run kafka
+	@$(MAKE) products
+	@$(PYTHON) tests/kafka/run_kafka.py
+
+test-kafka: ## Kafka at length: 200,000 events on the mock cluster, then kills in a real one (long)
+	$(PACKAGES) build run test kafka
+	@$(MAKE) products host-programs
+	@$(PYTHON) -m pytest -q tests/integration/long_kafka.py
+	@$(PYTHON) tests/kafka/faults.py
 
 check: ## the suite under sanitizers and valgrind, lint, generated files, ABI (long)
 	$(PACKAGES) build run python test check

@@ -204,3 +204,27 @@ def test_moving_over_drains_the_spool_first_and_keeps_order(host, sandbox, kafka
     queued = [json.loads(record["value"])["properties"]["seq"] for record in kafka.records()]
     assert direct == list(range(20)) and queued == list(range(20, 40))
     assert host.close().ok
+
+
+def test_moving_back_sends_what_the_topic_was_promised_first(host, sandbox, kafka, tmp_path):
+    file = tmp_path / "segmo.json"
+    options = {"spool": {"dir": str(tmp_path / "spool")}, "segment": {"write_key": "WK1", "host": sandbox.url},
+               "delivery": {"flush_interval_ms": 10}, "kafka": {"bootstrap.servers": kafka.servers, "linger.ms": 1,
+                                                               "reconnect.backoff.max.ms": 200}}
+    file.write_text(json.dumps(options))
+    for broker in (1, 2, 3):
+        kafka.ask("down", broker)
+    assert host.open(file=file).ok
+    host.put_all(message(seq, "u") for seq in range(10))
+    options["kafka"]["enabled"] = False
+    file.write_text(json.dumps(options))
+    host.wait_report(SETTINGS)
+    host.put_all(message(seq, "u") for seq in range(10, 20))
+    time.sleep(0.3)
+    assert sandbox.messages() == [], "they would overtake what is promised to the topic"
+    for broker in (1, 2, 3):
+        kafka.ask("up", broker)
+    assert host.flush(30000).ok
+    assert [json.loads(record["value"])["properties"]["seq"] for record in kafka.records()] == list(range(10))
+    assert [each["message"]["properties"]["seq"] for each in sandbox.messages()] == list(range(10, 20))
+    assert host.close().ok

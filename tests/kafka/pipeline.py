@@ -1,4 +1,5 @@
 """What stands around a cluster: a sandbox, gateways and workers of the built program, and real events."""
+import base64
 import json
 import subprocess
 import sys
@@ -60,7 +61,7 @@ class Pipeline:
         name = f"gateway-{number}"
         self.gateways[name] = f"http://127.0.0.1:{port}"
         self.start(name, "serve", "--listen", f"127.0.0.1:{port}", "--set",
-                   f"spool.dir={self.directory / name}", "--set", "gateway.duplicates_ms=0")
+                   f"spool.dir={self.directory / name}", "--set", "gateway.duplicates_ms=0", "--set", "gateway.strict=true")
         self.wait_ready(self.gateways[name], "/healthz")
 
     def start_worker(self, number, port):
@@ -89,7 +90,7 @@ class Pipeline:
                 {"type": "track", "userId": f"user-{seq % USERS}", "event": "Step", "messageId": f"m-{seq}",
                  "properties": {"seq": seq, "plan": "pro", "price": 9.5}} for seq in seqs[at:at + batch]]})
             request = urllib.request.Request(f"{url}/v1/batch", body.encode(), {
-                "Content-Type": "application/json", "Authorization": "Bearer " + WRITE_KEY})
+                "Content-Type": "application/json", "Authorization": "Basic " + base64.b64encode(f"{WRITE_KEY}:".encode()).decode()})
             with urllib.request.urlopen(request, timeout=60) as answer:
                 assert answer.status == 200
 

@@ -35,9 +35,8 @@ def play(cluster, pipeline, count):
     victim = cluster.brokers[1]
     victim.kill()
     say(f"broker {victim.number} killed (-9)")
-    pipeline_sent = [pipeline.send(url, half + at, (count - half) // 2, 2)
-                     for at, url in enumerate(pipeline.gateways.values())]
-    assert len(pipeline_sent) == 2
+    for at, url in enumerate(pipeline.gateways.values()):
+        pipeline.send(url, half + at, (count - half) // 2, 2)
     all_came = pipeline.wait_received(count, 240)
     victim.start()
     cluster.wait_for(victim)

@@ -16,11 +16,12 @@ packages_for() {
                 python3-uvicorn python3-hypercorn python3-jwt python3-cryptography uwsgi-core uwsgi-plugin-python3 \
                 ruby-minitest ruby-rspec ruby-oj ruby-railties ruby-activerecord ruby-activejob ruby-sqlite3 \
                 puma ruby-sidekiq ;;
+    kafka) echo openjdk-17-jre-headless ;;
     bench) echo wrk util-linux ;;
     fuzz)  echo python3 clang libclang-rt-dev llvm ;;
     check) echo g++ clang clang-format clang-tidy cppcheck valgrind abigail-tools python3-mypy ;;
     coverage) echo gcovr ;;
-    *)     echo "packages.sh: unknown purpose '$1' (build, run, python, ruby, test, bench, fuzz, check, coverage)" >&2; exit 2 ;;
+    *)     echo "packages.sh: unknown purpose '$1' (build, run, python, ruby, test, kafka, bench, fuzz, check, coverage)" >&2; exit 2 ;;
     esac
 }
 

@@ -59,8 +59,9 @@ static uint64_t pending_for(const segmo_client *client, int kafka)
 
 int segmo__forward_has_way(const segmo_client *client, const segmo__rules *rules)
 {
-    return rules->limits.has_kafka && rules->limits.delivery_enabled &&
-           (!rules->limits.to_kafka || pending_for(client, 0) == 0);
+    if (!rules->limits.to_kafka)
+        return rules->limits.has_kafka;
+    return rules->limits.delivery_enabled && pending_for(client, 0) == 0;
 }
 
 int segmo__direct_has_way(const segmo_client *client, const segmo__rules *rules)

@@ -30,7 +30,8 @@ int segmo__forward_wants(const segmo__forward *forward, const segmo__rules *rule
 size_t segmo__forward_away(const segmo__forward *forward, uint64_t *places);
 
 /* While messages wait that were accepted for the other way out, those of this way wait too: else
- * they could overtake them. */
+ * they could overtake them. What was accepted for the topic leaves also when nothing further does
+ * (delivery.enabled), so that somebody who moves back can wait for the workers. */
 int segmo__forward_has_way(const segmo_client *client, const segmo__rules *rules);
 int segmo__direct_has_way(const segmo_client *client, const segmo__rules *rules);
 
