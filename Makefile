@@ -15,6 +15,11 @@ DESTDIR ?=
 FUZZ_SECONDS ?= 60
 DIFFERENTIAL_COUNT ?= 1000000
 B       := build/$(CONFIG)
+TORTURE ?= 500
+POWER_CUTS ?= 20000
+MODEL_SEQUENCES ?= 100000
+ORDER_SEEDS ?= 1000
+FAULTS ?= 1
 
 ifeq ($(MAKELEVEL),0)
 MAKEFLAGS += -j$(JOBS) --no-print-directory
@@ -50,7 +55,7 @@ ask        = $(if $(filter missing,$(1)),$(error a library is missing: run `make
 PKG_CFLAGS = $(eval PKG_CFLAGS := $$(call ask,$$(call pkg_config,--cflags)))$(PKG_CFLAGS)
 PKG_LIBS   = $(eval PKG_LIBS := $$(call ask,$$(call pkg_config,--libs)))$(PKG_LIBS)
 
-ALL_CFLAGS  = -std=c11 -D_GNU_SOURCE -Icore/include -Icore/src -Icore/program -fPIC -fvisibility=hidden $(WARN) \
+ALL_CFLAGS  = -std=c11 -D_GNU_SOURCE -ffile-prefix-map=$(CURDIR)=. -Icore/include -Icore/src -Icore/program -fPIC -fvisibility=hidden $(WARN) \
               $(PKG_CFLAGS) $(if $(HAVE_LIBDEFLATE),-DSEGMO_LIBDEFLATE) $(CFLAGS_$(CONFIG)) $(CFLAGS)
 LIBS        = $(PKG_LIBS) $(GZIP_LIB) -lpthread -lm
 ALL_LDFLAGS = $(LDFLAGS_$(CONFIG)) $(LDFLAGS)
@@ -75,8 +80,10 @@ BENCH_BIN   := $(BENCH_SRC:tests/%.c=$(B)/%)
 # ---- what you call ---------------------------------------------------------------------------
 
 .DEFAULT_GOAL := help
-.PHONY: help packages all run serve test unit vectors integration ruby check lint format generated \
-        check-generated run-kafka test-kafka abi abi-record fuzz fuzz-corpora differential bench bench-gateway wheel gem install uninstall clean
+.PHONY: help packages all run serve test unit vectors integration ruby check torture power-cuts \
+        model faults order network processes soak fuzz fuzz-corpora differential coverage analyze \
+        reproducible lint format generated check-generated run-kafka test-kafka abi abi-record bench bench-gateway pictures \
+        wheel gem install uninstall clean
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1@\2/p' Makefile | expand -t 1 | awk -F@ '{printf "%-24s%s\n", $$1, $$2}'
 
@@ -99,7 +106,7 @@ serve: ## a gateway beside a sandbox, until Ctrl-C: what a Segment library can b
 test: ## everything a change must pass: unit tests with their vectors, integration (under 10 minutes)
 	$(PACKAGES) build run python ruby test
 	@$(MAKE) products host-programs python-package ruby-products
-	@$(MAKE) CONFIG=test test-programs fuzz-programs
+	@$(MAKE) CONFIG=test test-programs fuzz-programs host-programs
 	$(SUITE) unit:test replay:test pytest:release+ruby:release
 
 unit: ## the unit tests alone (CONFIG=asan or tsan: with a sanitizer)
@@ -115,6 +122,7 @@ vectors: ## of the unit tests, those that read case files from tests/vectors
 integration: ## the tests of the built program and library alone
 	$(PACKAGES) build python test
 	@$(MAKE) products host-programs python-package
+	@$(MAKE) CONFIG=$(TEST_CONFIG) host-programs
 	$(SUITE) pytest:$(CONFIG)
 
 ruby: ## the Ruby gem's tests alone
@@ -139,7 +147,7 @@ check: ## the suite under sanitizers and valgrind, lint, generated files, ABI (l
 	@$(MAKE) CONFIG=test test-programs
 	@$(MAKE) CONFIG=asan products host-programs test-programs fuzz-programs
 	@$(MAKE) CONFIG=tsan products host-programs test-programs
-	$(SUITE) make:lint make:check-generated make:abi unit:asan replay:asan pytest:asan \
+	$(SUITE) make:lint make:check-generated make:abi make:analyze make:reproducible unit:asan replay:asan pytest:asan \
 	    unit:tsan pytest:tsan valgrind:test
 
 fuzz: ## each fuzz target for FUZZ_SECONDS (60); what ends one is kept in build/fuzz/crashes
@@ -155,9 +163,51 @@ differential: ## the JSON scanner beside Python's on DIFFERENTIAL_COUNT (1,000,0
 	@$(MAKE) host-programs
 	@$(PYTHON) tests/differential/scanner.py --count $(DIFFERENTIAL_COUNT)
 
+torture: ## kill -9 at TORTURE random moments (500), then a table of what was lost and doubled
+	$(PACKAGES) build python
+	@$(MAKE) products host-programs
+	@$(PYTHON) tests/torture/kills.py --kills $(TORTURE)
+
+power-cuts: ## 20,000 simulated power cuts (POWER_CUTS=n), and kills at every change of 20 lives of a spool
+	$(PACKAGES) build test
+	@$(MAKE) CONFIG=test test-programs
+	POWER_CUTS=$(POWER_CUTS) build/test/unit/test_power_cuts
+	CLIENT_CUTS=$(POWER_CUTS) build/test/unit/test_client_power_cuts
+	KILL_HISTORIES=20 build/test/unit/test_kill_points
+
+model: ## the spool against a plain model: 100,000 random sequences (MODEL_SEQUENCES=n)
+	$(PACKAGES) build test
+	@$(MAKE) CONFIG=test test-programs
+	MODEL_SEQUENCES=$(MODEL_SEQUENCES) build/test/unit/test_spool_model
+
+faults: ## each allocation, file call and descriptor of 35 scenarios fails (hours; FAULTS=7: each 7th)
+	$(PACKAGES) build test
+	@$(MAKE) CONFIG=test test-programs
+	FAULTS=$(FAULTS) build/test/unit/test_faults
+
+order: ## order and outcomes under scripted answers: 1,000 seeds (ORDER_SEEDS=n)
+	$(PACKAGES) build python
+	@$(MAKE) products host-programs
+	@$(PYTHON) tests/torture/order.py --seeds $(ORDER_SEEDS)
+
+coverage: ## lines and branches of core/src that the unit, fuzz and integration tests reach, by room
+	$(PACKAGES) build run test
+	@rm -rf build/cov
+	@$(MAKE) CONFIG=cov products host-programs test-programs fuzz-programs
+	$(SUITE) unit:cov replay:cov integration:cov
+	@$(PYTHON) tests/tools/coverage.py
+
+reproducible: ## build twice, in other directories and ways: the same bytes
+	$(PACKAGES) build
+	@tests/tools/reproducible.sh
+
 lint: ## layers, banned calls, exported names, header, format, types of the Python package
 	@$(MAKE) products
 	@$(PYTHON) tests/lint/lint.py
+
+analyze: ## cppcheck, gcc -fanalyzer and clang-tidy over core: no report (minutes)
+	$(PACKAGES) build check
+	@$(PYTHON) tests/tools/analyze.py $(filter-out -O% -g -D_FORTIFY%,$(ALL_CFLAGS))
 
 format: ## rewrite the C sources in the house style
 	@find core tests -name '*.[ch]' -exec clang-format -i {} +
@@ -180,6 +230,22 @@ abi-record: ## record the binary interface of a release
 	@$(MAKE) products
 	@tests/abi/abi.sh record $(B)/libsegmo.so.1
 
+network: ## the long form of the network's tests: 5,000 broken connections, 10 minutes of a flapping network
+	$(PACKAGES) build python test
+	@$(MAKE) products host-programs
+	@$(MAKE) CONFIG=test host-programs
+	@SEGMO_LONG=1 $(PYTHON) -m pytest -q -s --tb=short -rs -p no:cacheprovider tests/integration/network
+
+processes: ## the ways processes end, fork and wait, with Python and Ruby, as one table
+	$(PACKAGES) build run python ruby test
+	@$(MAKE) products python-package ruby-products
+	@RUBY=$(RUBY) $(PYTHON) tests/processes/processes.py
+
+soak: ## an hour of 2,000 messages a second on a bad network, for a client and a gateway (SOAK_MINUTES=n)
+	$(PACKAGES) build python test
+	@$(MAKE) products host-programs
+	@$(PYTHON) tests/soak/soak.py
+
 bench: ## the figures, as ratios taken in one run
 	$(PACKAGES) build run python ruby
 	@$(MAKE) products bench-programs python-package ruby-products
@@ -189,6 +255,11 @@ bench-gateway: ## the gateway's figures, with wrk
 	$(PACKAGES) build run bench
 	@$(MAKE) products bench-programs
 	@$(PYTHON) tests/bench/gateway.py
+
+pictures: ## pictures of the debugger page, in build/screenshots; those of the guide are replaced
+	$(PACKAGES) build run pictures
+	@$(MAKE) products
+	@$(PYTHON) tests/run/pictures.py
 
 wheel: ## the Python package with the library inside, as build/wheel/segmo-*.whl
 	$(PACKAGES) build python
@@ -247,6 +318,8 @@ $(B)/flags: always
 $(B)/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
 	$(call say,cc,$<)$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+
+$(B)/core/program/gateway/page_files.o: $(wildcard core/program/gateway/page/*)
 
 $(B)/libsegmo.a: $(CORE_OBJ)
 	@rm -f $@

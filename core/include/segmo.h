@@ -304,8 +304,8 @@ int segmo_client_reload(segmo_client *client, segmo_error **err);
 
 /** What the settings in force say of a source, as JSON: {"id", "type", "mode", "bundled",
  * "device_sends", "allowed_origins" (words or null), "segment": true when it is sent to,
- * "moengage": {"app_id", "test"} or null, "by_key": true when `source` is its write key and not
- * its id, which is no credential}. No secret is in it.
+ * "moengage": {"app_id", "test", "forwards": true when it is sent to} or null, "by_key": true when
+ * `source` is its write key and not its id, which is no credential}. No secret is in it.
  *
  * `source` as in segmo_client_enqueue(). `*out` is freed with segmo_free(). Fails with
  * SEGMO_ERR_NOT_FOUND, SEGMO_ERR_CLOSED or SEGMO_ERR_MEMORY.

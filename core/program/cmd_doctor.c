@@ -130,7 +130,7 @@ static void check_space(struct doctor *doctor, const char *dir)
 static int check_writing(struct doctor *doctor, const char *dir)
 {
     char path[PATH_MAX], words[512];
-    segmo__file file;
+    segmo__file file = {.fd = -1};
     int code = segmo__file_mkdir(dir);
 
     snprintf(path, sizeof path, "%s/doctor-%ld", dir, (long)getpid());

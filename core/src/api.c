@@ -53,7 +53,7 @@ static int hand_out(int status, segmo__buf *buf, char **out, size_t *out_len, se
 {
     if (status >= SEGMO_OK && !out)
         status = segmo__need(out, "out", err);
-    if (status < SEGMO_OK) {
+    if (status < SEGMO_OK || !out) {
         segmo__buf_free(buf);
         return status;
     }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The gateway's figures: wrk on loopback, the server on one core, ratios within one run.
 
-    gateway.py [--seconds 4] [--carry-seconds 10] [--only single,batch,carry] [--json FILE]
+    gateway.py [--seconds 4] [--carry-seconds 10] [--only single,batch,carry,page] [--json FILE]
 
 Every event has an id of its own, so the list of duplicates works as in life. Nothing here fails on a slow machine: it
 prints what it measured beside what was promised.
@@ -165,7 +165,98 @@ def measure_carry(directory, seconds, found):
         receiver.wait()
 
 
-MEASURES = {"single": measure_single, "batch": measure_batch, "carry": measure_carry}
+class Sender:
+    """So many messages a second to a gateway, in batches, on a thread."""
+
+    def __init__(self, url, per_second):
+        self.url, self.per_second, self.sent, self.is_running = url, per_second, 0, True
+        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.thread.start()
+
+    def send(self, count):
+        batch = [dict(event(self.sent + i), messageId="page-%d" % (self.sent + i)) for i in range(count)]
+        request = urllib.request.Request(self.url + "/v1/batch", json.dumps({"writeKey": "WK", "batch": batch}).encode())
+        urllib.request.urlopen(request).read()
+        self.sent += count
+
+    def run(self):
+        begun, before = time.monotonic(), self.sent
+        while self.is_running:
+            due = int((time.monotonic() - begun) * self.per_second) - (self.sent - before)
+            if due > 0:
+                self.send(min(due, 200))
+            time.sleep(0.02)
+
+    def stop(self):
+        self.is_running = False
+        self.thread.join()
+
+
+WATCH_FRAMES = "(() => { const frame = () => requestAnimationFrame(frame); frame(); })()"
+LIST = "document.getElementById('list')"
+
+
+def use_the_page(browser, seconds):
+    """What somebody does while messages pour in: watches, scrolls, filters, opens one."""
+    time.sleep(seconds / 4)
+    for step in range(20):
+        browser.evaluate(f"{LIST}.scrollTop += {800 if step < 10 else -800}")
+        time.sleep(seconds / 80)
+    browser.evaluate("(() => { const e = document.getElementById('filter-event'); e.value = 'order'; e.dispatchEvent(new Event('input')); })()")
+    time.sleep(seconds / 4)
+    browser.evaluate(f"{LIST}.focus()")
+    for _ in range(10):
+        browser.press("j")
+        browser.press("Enter")
+        time.sleep(seconds / 40)
+
+
+def frames_of(trace):
+    """Milliseconds from each frame of the page to the next one; and of each task of its main thread, on a processor: what a
+    frame would take on a machine that does nothing else."""
+    fired = [each for each in trace if each["name"] == "FireAnimationFrame"]
+    thread = fired[0]["pid"], fired[0]["tid"]
+    at = sorted(each["ts"] for each in fired if (each["pid"], each["tid"]) == thread)
+    tasks = [each["tdur"] / 1000 for each in trace if (each["pid"], each["tid"]) == thread and "tdur" in each]
+    return sorted((b - a) / 1000 for a, b in zip(at, at[1:])), sorted(tasks)
+
+
+def measure_page(directory, seconds, found):
+    """10,000 messages in view and 1,000 new ones a second, by the browser's own trace."""
+    sys.path.insert(0, str(ROOT / "tests/integration"))
+    from browser import ABSENT, CHROMIUM, Browser
+    if not CHROMIUM:
+        print(ABSENT)
+        return
+    receiver = subprocess.Popen([PROGRAM, "sandbox", "--port", "0", "--quiet", "--count-only"], stdout=subprocess.PIPE, text=True)
+    url = receiver.stdout.readline().split()[-1]
+    browser = Browser()
+    try:
+        with Gateway(directory, False, **{"segment.host": url, "moengage.url": url, "moengage.app_id": "A", "moengage.data_api_key": "K",
+                                          "gateway.page": True, "gateway.page_token": "of-the-benchmark"}) as gateway:
+            browser.open(gateway.url + "/debug#token=of-the-benchmark")
+            sender = Sender(gateway.url, 1000)
+            browser.wait("document.getElementById('status-shown').textContent.startsWith('10,000 ')", "10,000 are in view")
+            browser.evaluate(WATCH_FRAMES)
+            begin, before, begun = browser.begin_trace(), sender.sent, time.monotonic()
+            use_the_page(browser, seconds)
+            rate = (sender.sent - before) / (time.monotonic() - begun)
+            frames, tasks = frames_of(browser.end_trace(begin))
+            missed = browser.evaluate("document.getElementById('status-missed').textContent")
+            sender.stop()
+            found["page"] = {"new_per_s": rate, "frames": len(frames), "longest_frame_ms": frames[-1], "p99_frame_ms": frames[int(len(frames) * .99)],
+                             "longest_task_ms": tasks[-1], "memory_mib": gateway.memory_mib(), "missed": missed}
+            print(f"page: 10,000 messages in view    {rate:>10,.0f} new/s        longest frame {frames[-1]:.0f} ms (promised 200), "
+                  f"p99 {frames[int(len(frames) * .99)]:.0f} ms of {len(frames)}")
+            print(f"  longest task of its thread     {tasks[-1]:>10,.1f} ms of processor time, p99 {tasks[int(len(tasks) * .99)]:.1f} ms")
+    finally:
+        browser.end()
+        receiver.kill()
+        receiver.wait()
+
+
+MEASURES = {"single": measure_single, "batch": measure_batch, "carry": measure_carry, "page": measure_page}
+LONG = {"carry", "page"}
 
 
 def main():
@@ -182,7 +273,7 @@ def main():
     directory = Path(tempfile.mkdtemp(prefix="segmo-bench-"))
     try:
         for name in chosen.only.split(","):
-            MEASURES[name](directory, chosen.carry_seconds if name == "carry" else chosen.seconds, found)
+            MEASURES[name](directory, chosen.carry_seconds if name in LONG else chosen.seconds, found)
     finally:
         shutil.rmtree(directory)
     print(f"({time.monotonic() - begun:.0f} s)")

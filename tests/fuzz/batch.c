@@ -1,13 +1,11 @@
 /* Batch bodies: every item is handed out once, in order, and can be tried by itself. */
 #include "help/fuzz.h"
+#include "help/rules.h"
 
 #include "model/batch.h"
-#include "model/message.h"
 
 static int take(void *ctx, size_t index, segmo__slice item)
 {
-    static const segmo__message_rules rules = {
-        .call = -1, .library_name = "segmo", .library_version = "1.0"};
     size_t *expected = ctx;
     segmo__buf stored;
 
@@ -15,7 +13,7 @@ static int take(void *ctx, size_t index, segmo__slice item)
     ++*expected;
     must(item.len > 0);
     segmo__buf_init(&stored, SEGMO__MESSAGE_STORED_MAX);
-    segmo__message_complete(&stored, item, &rules, NULL);
+    segmo__message_complete(&stored, item, &fuzz_rules, NULL);
     segmo__buf_free(&stored);
     return 0;
 }

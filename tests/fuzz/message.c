@@ -1,9 +1,9 @@
 /* Completing and checking a message: what is accepted is valid JSON, can be read back, and stays as
  * it is when it is completed again. */
 #include "help/fuzz.h"
+#include "help/rules.h"
 
 #include "base/json.h"
-#include "model/message.h"
 
 static void check_parts(const segmo__message *message)
 {
@@ -38,7 +38,7 @@ static void check_again(const segmo__message *message, const segmo__message_rule
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     segmo__slice json = fuzz_slice(data, size);
-    segmo__message_rules rules = {.library_name = "segmo", .library_version = "1.0"};
+    segmo__message_rules rules = fuzz_rules;
     segmo__message message;
     segmo__buf stored;
     segmo_error *error = NULL;

@@ -1,15 +1,13 @@
 /* MoEngage Streams payloads: each event comes to one outcome, and what becomes a message is one
  * that completion takes. */
 #include "help/fuzz.h"
+#include "help/rules.h"
 
 #include "base/json.h"
-#include "model/message.h"
 #include "model/streams.h"
 
 static int take(void *ctx, const segmo__streams_item *item)
 {
-    static const segmo__message_rules rules = {
-        .call = -1, .library_name = "segmo", .library_version = "1.0"};
     size_t *items = ctx;
     segmo__buf stored;
     int status;
@@ -21,7 +19,7 @@ static int take(void *ctx, const segmo__streams_item *item)
     }
     must(segmo__json_check_body(item->message, NULL) == SEGMO_OK);
     segmo__buf_init(&stored, SEGMO__MESSAGE_STORED_MAX);
-    status = segmo__message_complete(&stored, item->message, &rules, NULL);
+    status = segmo__message_complete(&stored, item->message, &fuzz_rules, NULL);
     must(status == SEGMO_OK || status == SEGMO_ERR_TOO_LARGE || status == SEGMO_ERR_INVALID ||
          status == SEGMO_ERR_JSON);
     segmo__buf_free(&stored);

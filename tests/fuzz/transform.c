@@ -1,9 +1,9 @@
 /* A message in the words of both destinations: bodies are valid JSON within their limits, for every
  * API, mode and rule. The first three bytes choose the settings. */
 #include "help/fuzz.h"
+#include "help/rules.h"
 
 #include "base/json.h"
-#include "model/message.h"
 #include "wire/moengage.h"
 #include "wire/segment.h"
 
@@ -112,15 +112,13 @@ static void to_segment(const segmo__source *source, const segmo__message *messag
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const segmo__message_rules rules = {
-        .call = -1, .library_name = "segmo", .library_version = "1.0"};
     segmo__slice json = fuzz_slice(data, size);
     segmo__source source = source_of(&json);
     segmo__message message;
     segmo__buf stored;
 
     segmo__buf_init(&stored, SEGMO__MESSAGE_STORED_MAX);
-    if (segmo__message_complete(&stored, json, &rules, NULL) == SEGMO_OK &&
+    if (segmo__message_complete(&stored, json, &fuzz_rules, NULL) == SEGMO_OK &&
         segmo__message_read(&message, segmo__buf_slice(&stored), NULL) == SEGMO_OK) {
         to_moengage(&source, &message);
         to_segment(&source, &message, 0);

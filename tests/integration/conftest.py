@@ -128,6 +128,21 @@ def events_file(tmp_path):
     return write
 
 
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory):
+    """Makes self-signed certificates: certificate("name", "DNS:localhost,IP:127.0.0.1") answers the path of a file with the
+    key and the certificate; the certificate alone is beside it, with `.crt`."""
+    def make(name, alternative):
+        path = tmp_path_factory.mktemp("tls") / name
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
+                        "/CN=" + name, "-addext", "subjectAltName=" + alternative, "-keyout", path, "-out",
+                        str(path) + ".crt"], check=True, capture_output=True)
+        with open(path, "a") as both, open(str(path) + ".crt") as public:
+            both.write(public.read())
+        return str(path)
+    return make
+
+
 @pytest.fixture
 def small_disk(tmp_path):
     disk = tmp_path / "disk"

@@ -9,8 +9,13 @@
  *   set NAME=VALUE                         of the running client
  *   mark | flush_to MS                     up to the client's last mark
  *   stats | free
+ *   shift WALL_MS MONO_MS                  moves the clocks (builds with fault points only)
  */
 #include "segmo.h"
+
+#ifdef SEGMO_FAULTS
+#include "base/clock.h"
+#endif
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -139,6 +144,13 @@ static int run(const char *verb, char *rest)
     } else if (strcmp(verb, "use") == 0) {
         client = &clients[ms % CLIENTS];
     }
+#ifdef SEGMO_FAULTS
+    if (strcmp(verb, "shift") == 0) {
+        long long wall_ms = strtoll(rest, &rest, 10);
+
+        segmo__clock_shift(wall_ms, strtoll(rest, NULL, 10));
+    }
+#endif
     return SEGMO_OK;
 }
 

@@ -26,7 +26,7 @@ class Request:
 class Receiver:
     """Asks `reply(request, number)` for (status, headers, body), or for bytes to be written as they are.
 
-    Every request is kept in `requests`."""
+    `certificate`, the path of a file or a whole ssl.SSLContext, makes it speak TLS. Every request is kept in `requests`."""
 
     def __init__(self, reply=None, certificate=None):
         self.requests = []
@@ -54,9 +54,13 @@ class Receiver:
         self.port = self._server.server_address[1]
         self.url = "%s://127.0.0.1:%d" % ("https" if certificate else "http", self.port)
         if certificate:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(certificate)
-            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+            context = certificate
+            if not isinstance(certificate, ssl.SSLContext):
+                context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+                context.load_cert_chain(certificate)
+            # The handshake is the handler's, in a thread of its own: one that hangs holds up no other.
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True,
+                                                      do_handshake_on_connect=False)
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
     def _take(self, handler):

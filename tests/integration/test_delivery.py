@@ -11,7 +11,7 @@ import urllib.parse
 import pytest
 
 from harness import wait_until
-from led_host import ATTEMPT, DEAD, HOST, PAUSED, RESUMED, WARNING, to_both, to_segment, tracks
+from led_host import ATTEMPT, DEAD, HOST, PAUSED, RESUMED, SKIPPED, WARNING, to_both, to_segment, tracks
 
 PRODUCER = HOST.with_name("producer")
 
@@ -299,19 +299,6 @@ def test_a_huge_answer_is_cut_and_counts(host, receive, spool):
 # ---- TLS and proxies -------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="session")
-def certificate(tmp_path_factory):
-    def make(name, alternative):
-        path = tmp_path_factory.mktemp("tls") / name
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
-                        "/CN=" + name, "-addext", "subjectAltName=" + alternative, "-keyout", path, "-out",
-                        str(path) + ".crt"], check=True, capture_output=True)
-        with open(path, "a") as both, open(str(path) + ".crt") as public:
-            both.write(public.read())
-        return str(path)
-    return make
-
-
 def test_a_self_signed_certificate_pauses_and_a_ca_file_makes_it_work(host, receive, certificate, spool):
     path = certificate("here", "IP:127.0.0.1")
     receiver = receive(certificate=path)
@@ -570,3 +557,31 @@ def test_an_attempt_tells_the_services_own_code(host, start_sandbox, spool):
     (attempt,) = host.wait_report(ATTEMPT)
     answer = sandbox.request("POST", "/v1/batch", {"batch": []}, {"Authorization": "Basic bm9uZTo="}).json
     assert (attempt["status"], attempt["code"], attempt["answer"]) == (401, answer["code"], answer["message"])
+
+
+STEPS = {"reports.attempts": "true", "reports.steps": "true"}
+
+
+def test_every_step_of_a_message_is_reported_where_someone_asks_for_it(host, sandbox, spool):
+    sandbox.script({"status": 503, "times": 1})
+    assert host.open(to_segment(sandbox.url, spool, **dict(STEPS, **{"delivery.backoff_base_ms": "50"}))).ok
+    host.put_all(tracks(1))
+    assert host.flush().ok
+    first, failed, second, delivered = host.reported(ATTEMPT)
+    assert [each["outcome"] for each in (first, second)] == ["started", "started"]
+    assert [each["attempt"] for each in (first, failed, second, delivered)] == [1, 1, 2, 2]
+    assert (failed["status"], delivered["status"]) == (503, 200)
+    assert failed["retry_in_ms"] > 0 and delivered["retry_in_ms"] is None
+    assert first["messageIds"] == failed["messageIds"] == second["messageIds"] == delivered["messageIds"] != []
+
+
+@pytest.mark.parametrize("steps", ["true", "false"])
+def test_skipped_messages_are_named_where_someone_asks_for_it(host, sandbox, spool, steps):
+    assert host.open(dict(to_both(sandbox.url, sandbox.url, spool), **{"reports.steps": steps})).ok
+    host.put_all([{"type": "track", "anonymousId": "a", "event": "Seen", "messageId": "m-%d" % i} for i in range(3)])
+    assert host.flush().ok
+    skipped = host.reported(SKIPPED)
+    assert {each["reason"] for each in skipped} == {"no_user_id"}
+    assert sum(each["count"] for each in skipped) == 3
+    named = [name for each in skipped for name in each.get("messageIds", [])]
+    assert sorted(named) == (["m-0", "m-1", "m-2"] if steps == "true" else [])

@@ -1,6 +1,7 @@
 """What stands around a cluster: a sandbox, gateways and workers of the built program, and real events."""
 import base64
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -9,7 +10,7 @@ import urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PROGRAM = ROOT / "build/release/segmo"
+PROGRAM = Path(os.environ.get("SEGMO_PROGRAM", ROOT / "build/release/segmo"))
 WRITE_KEY, APP_ID, API_KEY = "WK-run-kafka", "APPRUNKAFKA", "data-api-key"
 USERS = 200
 

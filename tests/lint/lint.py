@@ -160,6 +160,18 @@ def banned_calls(root):
             yield Finding(name, line, f"{call} is banned: use {BANNED[call]}")
 
 
+def secrets_compared(root):
+    """How long a comparison with a secret takes must not tell how much of it was right. The sandbox has no secrets."""
+    pattern = re.compile(r"\b(strcmp|strncmp|memcmp|segmo__slice_is)\s*\(([^;{]*?)\)\s*(?:[!=]=|[;,&|?)])", re.S)
+    for path, name in files(root, {".c", ".h"}, "core"):
+        if name.startswith("core/program/sandbox/"):
+            continue
+        code = without_comments_and_strings(path.read_text())
+        for found in pattern.finditer(code):
+            if re.search(r"\b\w*(?:write_key|secret|token|password|api_key)\b", found[2]):
+                yield Finding(name, code.count("\n", 0, found.start()) + 1, f"{found[1]} on a secret: use segmo__same_secret")
+
+
 def memory_calls(root):
     """Memory has one door, so that tests can make it run out at any place."""
     for path, name in files(root, {".c", ".h"}, "core"):
@@ -297,7 +309,7 @@ def types(root):
             yield Finding("mypy --strict", 0, line)
 
 
-RULES = [includes, foreign_headers, banned_calls, memory_calls, host_calls, exported_names, length,
+RULES = [includes, foreign_headers, banned_calls, secrets_compared, memory_calls, host_calls, exported_names, length,
          opening, white_space, unfinished, header, formatting, types]
 
 

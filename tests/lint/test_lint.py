@@ -83,6 +83,18 @@ def test_a_banned_call_is_found(plant, name):
         f"core/src/base/x.c:3: {name}"]
 
 
+@pytest.mark.parametrize("line", ["if (strcmp(source->write_key, name) == 0)", "return memcmp(text.at, secret, len) == 0;",
+                                  "x = segmo__slice_is(name, settings->api_key) && y;"])
+def test_a_comparison_that_stops_at_the_first_wrong_byte_of_a_secret_is_found(plant, line):
+    root = plant({"core/src/route/a.c": "void f(void)\n{\n    %s\n}\n" % line})
+    assert len(findings(lint.secrets_compared, root)) == 1
+
+
+def test_other_comparisons_are_fine(plant):
+    root = plant({"core/src/route/a.c": 'int x = strcmp(name, "write_key") == 0 && segmo__same_secret(a->write_key, b);\n'})
+    assert not findings(lint.secrets_compared, root)
+
+
 def test_a_banned_name_in_a_comment_a_text_or_a_longer_name_is_fine(plant):
     root = plant({"core/src/base/x.c": '/* strcpy(a, b) */\nchar *a = "gets(";\nint n = gmtime_r(0), m = my_rand(1);\n'})
     assert not findings(lint.banned_calls, root)

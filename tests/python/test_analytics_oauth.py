@@ -7,9 +7,10 @@ import subprocess
 import threading
 import time
 import urllib.parse
+import urllib.request
 
 import pytest
-from harness import wait_until
+from harness import Process, wait_until
 from receiver import Receiver
 from servers import free_port, uwsgi
 
@@ -403,6 +404,36 @@ os._exit(0)
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("came of it:")]
     assert came_of_it in line
+
+
+def test_workers_of_uwsgi_fetch_their_own_tokens(processes, environment, receive, tokens, pem, tmp_path):
+    """Their client was made, and has sent, in the master, which forks without telling Python."""
+    receiver, server = receive("token-1", "token-2", "token-3"), tokens()
+    (tmp_path / "app.py").write_text("""
+import os
+from segmo.analytics.client import Client
+client = Client("WK1", os.environ["HOST"], oauth_client_id="ID-1", oauth_client_key=os.environ["PEM"], oauth_key_id="KEY-1",
+                oauth_auth_server=os.environ["SERVER"])
+client.track("u-1", "Lamp Lit", message_id="of-the-master")
+
+def application(environ, start_response):
+    client.track("u-1", "Lamp Lit", message_id="of-a-worker")
+    client.flush()
+    start_response("200 OK", [])
+    return [b""]
+""")
+    at = f"127.0.0.1:{free_port()}"
+    processes(Process([uwsgi(), "--plugin", "python3", "--http-socket", at, "--master", "--enable-threads", "--wsgi-file",
+                       str(tmp_path / "app.py")], env={**environment, "PEM": pem, "HOST": receiver.url, "SERVER": server.url},
+                      stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+
+    def answer():
+        try:
+            return urllib.request.urlopen(f"http://{at}/", timeout=20).status
+        except OSError:
+            return None
+    assert wait_until(answer, "the worker answers") == 200
+    assert "of-a-worker" in receiver.delivered()
 
 
 PROGRAM = """

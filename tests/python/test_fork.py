@@ -1,22 +1,31 @@
-"""Whatever forks: 10,000 events of four children and one of the parent, none lost, none twice, no hang at exit."""
+"""Whatever forks or ends: 10,000 events and one of the parent, none lost, none twice, no hang at exit.
+
+`make processes` runs these and shows what came as a table: see `record`."""
 import importlib.util
+import json
+import os
 import re
 import shutil
 import socket
 import subprocess
 import sys
+import time
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from harness import Process, wait_until
+from servers import COMMANDS
 
 import segmo
 
 APPS = Path(__file__).resolve().parent / "apps"
 EVENTS, PART = 10000, 100
 PARTS = range(1, EVENTS, PART)
+RECORD = os.environ.get("PROCESS_MODELS")
+# The last statement of a program: the time it then takes is the time its end takes.
+LAST_WORDS = "\nprint('last words', __import__('time').monotonic(), flush=True)\n"
 
 
 @pytest.fixture
@@ -54,10 +63,38 @@ def ask_all(url):
         return len(set(pool.map(ask, PARTS)))
 
 
-def all_arrived_once(sandbox, events=EVENTS + 1):
+def all_arrived_once(sandbox, events=EVENTS + 1, model=None, end_s=None):
+    stats = arrived(sandbox, events, model, end_s)
+    assert (stats["duplicates"], stats["seq"]["duplicates"]) == (0, 0)
+
+
+def arrived(sandbox, events=EVENTS + 1, model=None, end_s=None):
+    """Each at least once, each under one messageId, in order; answers the stats."""
     stats = sandbox.wait_for("segment", unique=events)
-    assert (stats["unique"], stats["seq"]["unique"]) == (events, events)
-    assert (stats["duplicates"], stats["seq"]["duplicates"], stats["order_violations"]) == (0, 0, 0)
+    if model:
+        record(model, events, stats, end_s)
+    assert (stats["unique"], stats["seq"]["unique"], stats["order_violations"]) == (events, events, 0)
+    return stats
+
+
+def record(model, accepted, stats, end_s):
+    """One line for the table of `make processes`."""
+    if RECORD:
+        with open(RECORD, "a") as lines:
+            lines.write(json.dumps({"language": "Python", "model": model, "accepted": accepted, "arrived": stats["unique"],
+                                    "doubled": stats["duplicates"], "out_of_order": stats["order_violations"],
+                                    "end_s": end_s}) + "\n")
+
+
+def stopped(server, patience_s=60):
+    """Asks a server to end; how long that took."""
+    start = time.monotonic()
+    assert server.stop(patience_s) == 0, server.log()
+    return time.monotonic() - start
+
+
+def since_last_words(output):
+    return time.monotonic() - max(map(float, re.findall(r"last words (\S+)", output)))
 
 
 def test_gunicorn_with_a_preloaded_application(start, sandbox):
@@ -68,8 +105,7 @@ def test_gunicorn_with_a_preloaded_application(start, sandbox):
     url = wait_until(lambda: re.search(r"Listening at: (http://\S+)", server.log()), "gunicorn listens")[1]
     wait_until(lambda: answers(url), "gunicorn answers")
     assert ask_all(url) > 1
-    assert server.stop() == 0, server.log()
-    all_arrived_once(sandbox)
+    all_arrived_once(sandbox, model="gunicorn --preload, 4 workers", end_s=stopped(server))
 
 
 @pytest.mark.parametrize("threads", [True, False])
@@ -83,8 +119,25 @@ def test_uwsgi(start, sandbox, threads):
     wait_until(lambda: answers(url), "uwsgi answers")
     assert ask_all(url) > 1
     all_arrived_once(sandbox)  # before the end: uWSGI skips the exit handlers of a worker that it takes for busy
-    assert server.stop() == 0, server.log()
-    all_arrived_once(sandbox)
+    all_arrived_once(sandbox, model="uWSGI, 4 processes, %s" % ("with threads" if threads else "without threads"),
+                     end_s=stopped(server))
+
+
+@pytest.mark.parametrize("kind", ["gunicorn", "uwsgi"])
+def test_callbacks_work_in_every_worker(start, sandbox, kind):
+    """Of a client that has begun in the process that forked them, whether or not Python was told of the fork."""
+    at = "127.0.0.1:%d" % free_port()
+    server = start(*COMMANDS[kind]("wsgi:application", at), *(["--enable-threads"] if kind == "uwsgi" else []))
+    wait_until(lambda: answers("http://" + at), "%s answers" % kind)
+    sandbox.script({"status": 422})
+    heard, first = set(), 1
+    while len(heard) < 2:
+        with urllib.request.urlopen(f"http://{at}/?first={first}&count=1", timeout=20) as answer:
+            worker = answer.read().decode()
+        first += 1
+        wait_until(lambda: "heard in " + worker in server.log(), "worker %s hears that its message is dead" % worker)
+        heard.add(worker)
+    stopped(server)
 
 
 @pytest.fixture
@@ -109,8 +162,7 @@ for first in {PARTS!r}: celery_app.record.delay(first, {PART})
     subprocess.run([sys.executable, "-c", send], cwd=APPS, check=True, timeout=60,
                    env={**environment, "BROKER": broker, "SEGMO_SPOOL_DIR": str(tmp_path / "other")})
     wait_until(lambda: server.log().count("succeeded") == len(PARTS), "all tasks are done", 60)
-    assert server.stop(60) == 0, server.log()
-    all_arrived_once(sandbox)
+    all_arrived_once(sandbox, model="Celery, prefork pool of 4", end_s=stopped(server))
 
 
 MULTIPROCESSING = """
@@ -131,6 +183,7 @@ if __name__ == "__main__":
                 for n in range(4)]
     for child in children: child.start()
     for child in children: child.join()
+    print("last words", __import__("time").monotonic(), flush=True)
     sys.exit(max(child.exitcode for child in children))
 """
 
@@ -141,31 +194,71 @@ def test_multiprocessing(start, sandbox, tmp_path, method):
     program.write_text(MULTIPROCESSING)
     process = start(sys.executable, program, method)
     assert process.wait(60) == 0, process.log()
-    all_arrived_once(sandbox)
+    all_arrived_once(sandbox, model="multiprocessing, %s" % method, end_s=since_last_words(process.log()))
 
 
-FORKS = """
-import os, segmo
-client = segmo.Client()
-client.track("parent", "Started", {"seq": 0})
+PROGRAMS = {
+    "os.fork, 4 children that end with os._exit": """
 children = []
 for n in range(4):
     pid = os.fork()
     if pid == 0:
-        for seq in range(1 + 2500 * n, 1 + 2500 * (n + 1)):
-            client.track("child-%d" % n, "Lamp Lit", {"seq": seq})
+        track("child-%d" % n, 1 + 2500 * n, 2500)
         os._exit(0)
     children.append(pid)
-for pid in children: os.waitpid(pid, 0)
-"""
+for pid in children: assert os.waitpid(pid, 0)[1] == 0
+""",
+    "os.fork while 4 threads track": """
+import threading
+threads = [threading.Thread(target=track, args=("thread-%d" % n, 1 + 1250 * n, 1250)) for n in range(4)]
+for thread in threads: thread.start()
+children = []
+for n in range(10):
+    pid = os.fork()
+    if pid == 0:
+        track("child-%d" % n, 5001 + 500 * n, 500)
+        os._exit(0)
+    children.append(pid)
+for pid in children: assert os.waitpid(pid, 0)[1] == 0
+for thread in threads: thread.join()
+""",
+    "a daemon, forked twice": """
+track("parent", 1, 5000)
+if os.fork(): os._exit(0)
+os.setsid()
+if os.fork(): os._exit(0)
+track("daemon", 5001, 5000)
+""",
+    "os._exit": """
+track("parent", 1, 10000)
+print("last words", time.monotonic(), flush=True)
+os._exit(0)
+""",
+    "exec of another program": """
+track("parent", 1, 10000)
+print("last words", time.monotonic(), flush=True)
+os.execv("/bin/true", ["true"])
+""",
+    "an end without close": """
+track("parent", 1, 10000)
+""",
+}
 
 
-def test_children_that_end_at_once_leave_their_events_to_the_next_client(run_python, sandbox, options):
-    done = run_python(FORKS)
+@pytest.mark.parametrize("model", PROGRAMS)
+def test_what_a_process_left_behind_is_sent_by_the_next_client(run_python, sandbox, options, model):
+    """It may come twice, with the same messageId: what was on its way when the process ended."""
+    done = run_python("""
+import os, time, segmo
+client = segmo.Client()
+def track(user, first, count):
+    for seq in range(first, first + count): client.track(user, "Lamp Lit", {"seq": seq})
+track("parent", 0, 1)
+""" + PROGRAMS[model] + LAST_WORDS)
+    end_s = since_last_words(done.stdout)
     assert done.returncode == 0, done.stderr
     with segmo.Client(**options):
-        stats = sandbox.wait_for("segment", unique=EVENTS + 1)
-    assert (stats["unique"], stats["order_violations"]) == (EVENTS + 1, 0)
+        arrived(sandbox, model=model, end_s=end_s)
 
 
 def test_the_parents_unsent_events_are_the_parents_alone(run_python, sandbox):

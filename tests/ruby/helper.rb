@@ -13,6 +13,7 @@ ROOT = File.expand_path("../..", __dir__)
 BUILD = ENV["SEGMO_TEST_BUILD"] || File.join(ROOT, "build/release")
 PROGRAM = File.join(BUILD, "segmo")
 GEM_LIB = File.join(ROOT, "bindings/ruby/lib")
+RECORD = ENV["PROCESS_MODELS"] # where `make processes` gathers its table
 PATIENCE_S = 30 # until something that must happen counts as not happening
 
 ENV.delete_if { |name, _| name.start_with?("SEGMO_") && name != "SEGMO_LIB" }
@@ -95,10 +96,31 @@ class SegmoTest < Minitest::Test
     end
   end
 
+  # One line for the table of `make processes`; answers the stats.
+  def record(model, accepted, end_s)
+    stats = sandbox.stats
+    File.open(RECORD, "a") do |lines|
+      lines.puts JSON.generate(language: "Ruby", model: model, accepted: accepted, arrived: stats["unique"], end_s: end_s,
+                               doubled: stats["duplicates"], out_of_order: stats["order_violations"])
+    end if RECORD
+    stats
+  end
+
+  # The last statement of a program: the time it then takes is the time its end takes.
+  LAST_WORDS = "$stdout.puts \"last words \#{Process.clock_gettime(Process::CLOCK_MONOTONIC)}\"; $stdout.flush\n"
+
+  def since_last_words(said)
+    now - said.scan(/last words (\S+)/).flatten.map(&:to_f).max
+  end
+
+  def now
+    Process.clock_gettime(Process::CLOCK_MONOTONIC)
+  end
+
   def wait_until(what)
-    deadline = Process.clock_gettime(Process::CLOCK_MONOTONIC) + PATIENCE_S
+    deadline = now + PATIENCE_S
     until (answer = yield)
-      flunk "waited #{PATIENCE_S} s in vain until #{what}" if Process.clock_gettime(Process::CLOCK_MONOTONIC) > deadline
+      flunk "waited #{PATIENCE_S} s in vain until #{what}" if now > deadline
       sleep 0.01
     end
     answer

@@ -76,25 +76,26 @@ end
 class EndingTest < SegmoTest
   COUNT = 10_000
 
-  def assert_all_arrive(ending, code: "", succeeds: nil, signal: nil)
+  def assert_all_arrive(ending, model: ending, succeeds: nil, signal: nil)
     said, status = run_ruby(<<~RUBY)
       client = Segmo::Client.new
       #{COUNT}.times { |i| client.track(user_id: "u\#{i % 7}", event: "E", message_id: "m\#{i}") }
-      #{code}
+      #{LAST_WORDS}
       #{ending}
     RUBY
+    end_s = since_last_words(said)
     assert_equal succeeds, status.success?, said unless succeeds.nil?
     assert_equal signal, status.termsig, said if signal
     next_client = open_client
     wait_until("all have arrived") { sandbox.stats["unique"] == COUNT }
     next_client.flush(timeout: PATIENCE_S)
-    stats = sandbox.stats
+    stats = record(model, COUNT, end_s)
     assert_equal COUNT, stats["unique"]
     assert_equal 0, stats["order_violations"]
   end
 
   def test_exit_without_flush
-    assert_all_arrive("", succeeds: true)
+    assert_all_arrive("", model: "an end without close", succeeds: true)
     assert_equal 0, sandbox.stats["duplicates"]
   end
 
@@ -113,23 +114,23 @@ class EndingTest < SegmoTest
   end
 
   def test_exit_bang
-    assert_all_arrive("exit!(0)", succeeds: true)
+    assert_all_arrive("exit!(0)", model: "exit!", succeeds: true)
   end
 
   def test_an_exception
-    assert_all_arrive('raise "boom"', succeeds: false)
+    assert_all_arrive('raise "boom"', model: "an exception", succeeds: false)
   end
 
   def test_sigterm
-    assert_all_arrive('Process.kill("TERM", Process.pid); sleep')
+    assert_all_arrive('Process.kill("TERM", Process.pid); sleep', model: "SIGTERM")
   end
 
   def test_sigkill
-    assert_all_arrive('Process.kill("KILL", Process.pid); sleep', signal: Signal.list["KILL"])
+    assert_all_arrive('Process.kill("KILL", Process.pid); sleep', model: "SIGKILL", signal: Signal.list["KILL"])
   end
 
   def test_exec
-    assert_all_arrive('exec("true")', succeeds: true)
+    assert_all_arrive('exec("true")', model: "exec of another program", succeeds: true)
   end
 
   def test_an_outage_does_not_hold_up_the_exit
@@ -232,9 +233,26 @@ class ForkTest < SegmoTest
       end
       1999.times { |i| client.track(user_id: "parent", event: "in parent", properties: { i: i }) }
       children.each { |pid| Process.wait(pid); abort "child failed" unless $?.success? }
+      #{LAST_WORDS}
     RUBY
+    end_s = since_last_words(said)
     assert status.success?, said
-    stats = sandbox.stats
+    stats = record("fork, 4 children", 10_000, end_s)
+    assert_equal [10_000, 0, 0], stats.values_at("unique", "duplicates", "order_violations")
+  end
+
+  def test_forks_while_threads_track
+    said, status = run_ruby(<<~RUBY)
+      client = Segmo::Client.new
+      threads = 4.times.map { |n| Thread.new { 1250.times { |i| client.track(user_id: "thread\#{n}", event: "E", properties: { i: i }) } } }
+      children = 10.times.map { |n| fork { 500.times { |i| client.track(user_id: "child\#{n}", event: "E", properties: { i: i }) } } }
+      children.each { |pid| Process.wait(pid); abort "child failed" unless $?.success? }
+      threads.each(&:join)
+      #{LAST_WORDS}
+    RUBY
+    end_s = since_last_words(said)
+    assert status.success?, said
+    stats = record("fork while 4 threads track", 10_000, end_s)
     assert_equal [10_000, 0, 0], stats.values_at("unique", "duplicates", "order_violations")
   end
 
@@ -275,10 +293,15 @@ class ForkTest < SegmoTest
       Process.daemon(true)
       5000.times { |i| client.track(user_id: "u2", event: "after", properties: { i: i }) }
       200.times { sleep 0.1 unless File.exist?("stop") }
+      at_exit { File.write("ended", "") }
+      client.close
     RUBY
     assert status.success?, said
     wait_until("daemon and parent have delivered") { sandbox.stats["unique"] == 10_000 }
     FileUtils.touch(File.join(work, "stop"))
+    stop = now
+    wait_until("the daemon has ended") { File.exist?(File.join(work, "ended")) }
+    record("Process.daemon", 10_000, now - stop)
     assert_equal 0, sandbox.stats["order_violations"]
   end
 

@@ -35,10 +35,17 @@ class ServersTest < SegmoTest
     TCPServer.open("127.0.0.1", 0) { |server| server.addr[1] }
   end
 
-  def assert_all_came_once(count)
+  # @return [Float] how long it took, in seconds
+  def stopped(pid)
+    start = now
+    assert end_of(pid), logs
+    now - start
+  end
+
+  def assert_all_came_once(count, model, end_s)
     open_client.flush(timeout: PATIENCE_S) # sends what a process may have left behind
     wait_until("all have arrived: #{sandbox.stats}") { sandbox.stats["unique"] >= count }
-    assert_equal [count, 0], sandbox.stats.values_at("unique", "duplicates"), logs
+    assert_equal [count, 0], record(model, count, end_s).values_at("unique", "duplicates"), logs
   end
 
   # The application tracks in the master, too, before its workers are forked.
@@ -59,8 +66,7 @@ class ServersTest < SegmoTest
     wait_until("puma answers: #{logs}") { Net::HTTP.get(URI("http://127.0.0.1:#{port}/0")) rescue nil }
     workers = Array.new(4) { |t| Thread.new { (1...1000).select { |n| n % 4 == t }.map { |n| visit(port, n) } } }.flat_map(&:value)
     assert_operator workers.uniq.size, :>, 1, "one worker answered everything"
-    assert end_of(puma), logs
-    assert_all_came_once(COUNT + 1)
+    assert_all_came_once(COUNT + 1, "Puma, a cluster of 4 that preloads", stopped(puma))
     assert_equal 0, sandbox.stats["order_violations"]
   end
 
@@ -101,7 +107,6 @@ class ServersTest < SegmoTest
     assert_operator stopped_early, :>, 0, "it was never stopped in the middle"
     start("sidekiq", "-r", "./jobs.rb", "-c", "5", env: env)
     wait_until("all jobs are done: #{logs}") { sandbox.stats["unique"] >= COUNT }
-    end_of(@started.last)
-    assert_all_came_once(COUNT)
+    assert_all_came_once(COUNT, "Sidekiq, stopped in the middle twice", stopped(@started.last))
   end
 end

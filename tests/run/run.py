@@ -234,7 +234,8 @@ def main():
             print(f"  {wrong}")
         return 1
     print(f"\nEvery event is accounted for ({time.monotonic() - started:.1f} s).")
-    print("`make serve` keeps a gateway and a sandbox up, to point a Segment library at.")
+    print("`make serve` keeps a gateway and a sandbox up, to point a Segment library at, and prints the address of its\n"
+          "debugger page, which shows every message as it passes.")
     return 0
 
 

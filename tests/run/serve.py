@@ -26,15 +26,18 @@ def configuration(directory, sandbox_url, port):
         "spool": {"dir": str(directory / "spool")},
         "segment": {"host": sandbox_url},
         "moengage": {"url": sandbox_url, "app_id": "APPSERVE", "data_api_key": "data-api-key"},
-        "gateway": {"listen": "127.0.0.1:%d" % port, "export_secret": "export-secret", "export_source": "server"},
+        "gateway": {"listen": "127.0.0.1:%d" % port, "export_secret": "export-secret", "export_source": "server",
+                    "page": True},
         "sources": SOURCES,
     }, indent=2) + "\n")
     return path
 
 
-def words(port, sandbox_url):
+def words(port, sandbox_url, token):
     gateway = "http://127.0.0.1:%d" % port
     return f"""
+  debugger     {gateway}/debug#token={token}
+                                             every message as it passes
   gateway      {gateway}/v1        the host that Segment's libraries are pointed at
   sandbox      {sandbox_url}        plays Segment and MoEngage: /messages, /stats
   metrics      {gateway}/metrics   /healthz, /readyz beside it
@@ -70,7 +73,7 @@ def main():
         for log in gateway.stderr:
             sys.stderr.write(log)
             if '"event":"listening"' in log:
-                print(words(chosen.port, sandbox_url), flush=True)
+                print(words(chosen.port, sandbox_url, (directory / "spool/page-token").read_text()), flush=True)
         return gateway.wait()
     except KeyboardInterrupt:
         return 0

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Installs the Debian packages that are missing for the purposes named: build, run, python, ruby, test, bench, fuzz, check, coverage.
+# Installs the Debian packages that are missing for the purposes named: build, run, python, ruby, test, kafka, bench, fuzz,
+# pictures, check.
 # Silent when nothing is missing. Without root it prints the command to run and fails.
 set -eu
 
@@ -11,17 +12,17 @@ packages_for() {
     run)   echo python3 ca-certificates ;;
     ruby)  echo ruby ruby-dev ruby-ffi bundler ;;
     test)  echo python3 python3-pytest libcmocka-dev curl openssl procps util-linux \
-                python3-attr python3-numpy python3-pydantic python3-prometheus-client python3-django \
+                iproute2 nftables python3-attr python3-numpy python3-pydantic python3-prometheus-client python3-django \
                 python3-flask python3-fastapi python3-celery python3-redis redis-server gunicorn \
                 python3-uvicorn python3-hypercorn python3-jwt python3-cryptography uwsgi-core uwsgi-plugin-python3 \
                 ruby-minitest ruby-rspec ruby-oj ruby-railties ruby-activerecord ruby-activejob ruby-sqlite3 \
-                puma ruby-sidekiq ;;
+                puma ruby-sidekiq chromium ;;
     kafka) echo openjdk-17-jre-headless ;;
-    bench) echo wrk util-linux ;;
+    bench) echo wrk util-linux chromium ;;
     fuzz)  echo python3 clang libclang-rt-dev llvm ;;
+    pictures) echo python3 python3-pytest chromium fonts-inter fonts-jetbrains-mono fonts-noto-color-emoji pngquant ;;
     check) echo g++ clang clang-format clang-tidy cppcheck valgrind abigail-tools python3-mypy ;;
-    coverage) echo gcovr ;;
-    *)     echo "packages.sh: unknown purpose '$1' (build, run, python, ruby, test, kafka, bench, fuzz, check, coverage)" >&2; exit 2 ;;
+    *)     echo "packages.sh: unknown purpose '$1' (build, run, python, ruby, test, kafka, bench, fuzz, pictures, check)" >&2; exit 2 ;;
     esac
 }
 

@@ -10,6 +10,7 @@ Parts joined by a `+` run side by side. A part is a kind and what it works on, m
     replay:<config>    every fuzz target over the inputs kept in tests/fuzz/corpus
     valgrind:<config>  the programs under valgrind
     pytest:<config>    every test_*.py below tests/, with SEGMO_BUILD naming the build directory and SEGMO_PROGRAM its program
+    integration:<config>  of these, the tests of the built program alone
     ruby:<config>      every tests/ruby/test_*.rb (minitest), with the same two variables
     make:<goal>        one goal of the Makefile, counted as one test
 
@@ -137,7 +138,9 @@ def valgrind(config):
     """Without the crash tests, which kill at moments that are too early for a program this slow, without those whose
     threads wait for the lock of a file: valgrind stops the other threads during such a wait, for ever, and without
     those that repeat what other programs do many thousand times."""
-    left_out = ("test_spool_crash", "test_dead_letters", "test_power_cuts", "test_kill_points")
+    left_out = ("test_spool_crash", "test_dead_letters", "test_power_cuts", "test_kill_points",
+                "test_spool_model", "test_faults",
+                "test_client_power_cuts")
     print("\n".join(f"not run: {name} under valgrind (suite.py says why)" for name in left_out), flush=True)
     return unit(config, VALGRIND, lambda program: program.name not in left_out) + Count(skipped=len(left_out))
 
@@ -147,14 +150,18 @@ def nothing(words):
     return Count(failed=1)
 
 
-def pytest(config):
+def integration(config):
+    return pytest(config, "tests/integration", "tests/differential")
+
+
+def pytest(config, *folders):
     """Python's own output is shown as it comes; the counts come from its XML report."""
     report = ROOT / "build" / config / "pytest.xml"
     report.parent.mkdir(parents=True, exist_ok=True)
     for old in [report, *sanitizer_logs(report.parent)]:
         old.unlink(missing_ok=True)
     command = [sys.executable, "-m", "pytest", "-q", "--tb=short", f"--junitxml={report}",
-               "-o", f"cache_dir={report.parent}/pytest_cache", "tests"]
+               "-o", f"cache_dir={report.parent}/pytest_cache", *(folders or ["tests"])]
     sanitizers = dict.fromkeys(("ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"),
                                f"log_path={report.parent}/sanitizer")
     sanitizers["LSAN_OPTIONS"] = f"print_suppressions=0:suppressions={ROOT}/tests/tools/leaks.supp"
@@ -222,13 +229,13 @@ def ruby(config):
 
 
 def make(goal):
-    ran = run(["make", goal], PROGRAM_LIMIT_S)
+    ran = run(["make", goal], PROGRAM_LIMIT_S * 10)
     count = Count(passed=1) if ran.code == 0 else Count(failed=1)
     show(f"make {goal}", count, ran)
     return count
 
 
-KINDS = {"unit": unit, "valgrind": valgrind, "vectors": vectors, "replay": replay, "pytest": pytest, "ruby": ruby,
+KINDS = {"integration": integration, "unit": unit, "valgrind": valgrind, "vectors": vectors, "replay": replay, "pytest": pytest, "ruby": ruby,
          "make": make}
 
 

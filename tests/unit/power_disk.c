@@ -48,13 +48,14 @@ static struct {
     ino_t inode[NODES];
     unsigned char is_dir[NODES];
     uint32_t node_count; /* node 1 is the root */
-    unsigned failing;    /* of 256 syncs */
+    _Atomic uint32_t *published;
+    unsigned failing; /* of 256 syncs */
     dice luck;
 } disk = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static _Thread_local uint32_t sync_began;
 
-static change *add_change(change made)
+static void add_change(change made)
 {
     if (disk.count == disk.room) {
         disk.room = disk.room ? 2 * disk.room : 1024;
@@ -62,8 +63,9 @@ static change *add_change(change made)
         if (!disk.changes)
             abort();
     }
-    disk.changes[disk.count] = made;
-    return &disk.changes[disk.count++];
+    disk.changes[disk.count++] = made;
+    if (disk.published)
+        *disk.published = disk.count;
 }
 
 static name_of *find_name(uint32_t dir, const char *name)
@@ -293,6 +295,11 @@ static int begin_sync(void *ctx, segmo__file_op op, const char *path, int fd, ui
     return fails ? -EIO : 0;
 }
 
+void power_disk_publish(_Atomic uint32_t *now)
+{
+    disk.published = now;
+}
+
 void power_disk_fail_syncs(unsigned of_256, uint64_t seed)
 {
     disk.failing = of_256;
@@ -308,6 +315,7 @@ void power_disk_record(const char *root)
         abort();
     new_node(info.st_ino);
     disk.failing = 0;
+    disk.published = NULL;
     segmo__file_hook(begin_sync, NULL);
     segmo__file_watch(record, NULL);
 }

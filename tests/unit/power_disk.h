@@ -16,6 +16,8 @@ void power_disk_record(const char *root);
 /* From now on, of 256 syncs of files so many fail. What such a sync should have kept is not on the
  * disk after a later one either, unless it was written anew: the system took it for written. */
 void power_disk_fail_syncs(unsigned of_256, uint64_t seed);
+/* Writes each new moment to `*now`, for another process to see. */
+void power_disk_publish(_Atomic uint32_t *now);
 /* Changes recorded so far: a moment to which power_disk_cut() can go back. */
 uint32_t power_disk_now(void);
 void power_disk_stop(void);   /* records no more */

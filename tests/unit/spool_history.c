@@ -54,7 +54,7 @@ static size_t text_of(uint32_t number, char *out)
     size_t len = 12 + roll(&sizes, roll(&sizes, 8) == 0 ? 6000 : 600);
 
     memset(out, ' ', len);
-    out[(size_t)sprintf(out, "{\"n\":%u", number)] = ' ';
+    out[snprintf(out, len, "{\"n\":%u", number)] = ' ';
     out[len - 1] = '}';
     return len;
 }
@@ -165,7 +165,7 @@ static segmo__slice message_in(segmo__slice letter)
 static void bury(unsigned p, const segmo__record_ref *ref, unsigned target, segmo__slice payload)
 {
     char line[9000];
-    size_t head = (size_t)sprintf(line, "{\"d\":%u,\"m\":", target);
+    size_t head = (size_t)snprintf(line, sizeof line, "{\"d\":%u,\"m\":", target);
 
     memcpy(line + head, payload.at, payload.len);
     line[head + payload.len] = '}';

@@ -90,6 +90,37 @@ static void what_is_stored_can_be_read_at_once(void **state)
     segmo__file_close(&file);
 }
 
+static void assert_bytes(const segmo__file *file, uint64_t offset, const char *bytes, size_t len)
+{
+    char back[16];
+
+    assert_int_equal(segmo__file_read(file, offset, back, len), len);
+    assert_memory_equal(back, bytes, len);
+}
+
+static void filling_makes_zeros_of_all_from_an_offset_on(void **state)
+{
+    segmo__file file;
+
+    (void)state;
+    assert_int_equal(segmo__file_create(&file, scratch_path(dir, "a"), 400000), 0);
+    assert_int_equal(segmo__file_write(&file, 100, "head", 4), 0);
+    assert_int_equal(segmo__file_write(&file, 399998, "abc", 3), -EINVAL);
+    assert_int_equal(segmo__file_store(&file, 200, "tail", 4), 0);
+    assert_int_equal(segmo__file_store(&file, 399996, "last", 4), 0);
+    segmo__file_fill(&file, 202);
+    assert_bytes(&file, 100, "head", 4);
+    assert_bytes(&file, 200, "ta\0\0", 4);
+    assert_bytes(&file, 399996, "\0\0\0\0", 4);
+    assert_int_equal(segmo__file_store(&file, 300000, "more", 4), 0);
+    assert_bytes(&file, 300000, "more", 4);
+    segmo__file_unmap(&file); /* a written file is as quick without */
+    segmo__file_fill(&file, 202);
+    assert_bytes(&file, 300000, "more", 4);
+    assert_int_equal(segmo__file_size(scratch_path(dir, "a")), 400000);
+    segmo__file_close(&file);
+}
+
 static void a_file_in_memory_needs_no_path(void **state)
 {
     segmo__file file;
@@ -344,6 +375,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_dir, remove_dir)
         TEST(what_is_stored_can_be_read_at_once),
+        TEST(filling_makes_zeros_of_all_from_an_offset_on),
         TEST(a_file_in_memory_needs_no_path),
         TEST(a_new_file_has_its_room_reserved),
         TEST(a_mapped_file_cannot_be_cut),

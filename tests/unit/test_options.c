@@ -515,6 +515,52 @@ static void assert_masked(const char *secret, const char *expected)
     segmo_config_free(config);
 }
 
+static void assert_address(const char *name, const char *address, const char *expected)
+{
+    segmo_config *config = NULL;
+    char *shown = NULL, *all = NULL;
+
+    assert_int_equal(segmo_config_new(&config, NULL), SEGMO_OK);
+    assert_int_equal(segmo_config_set(config, name, address, NULL), SEGMO_OK);
+    assert_int_equal(segmo_config_get(config, name, &shown, NULL), SEGMO_OK);
+    assert_string_equal(shown, expected);
+    if (segmo_config_json(config, &all, NULL, NULL) == SEGMO_OK)
+        assert_non_null(strstr(all, expected));
+    segmo_free(shown);
+    segmo_free(all);
+    segmo_config_free(config);
+}
+
+static void passwords_in_addresses_are_shown_masked(void **state)
+{
+    (void)state;
+    assert_address("delivery.proxy", "http://ann:sesame@proxy:3128", "http://ann:***@proxy:3128");
+    assert_address("delivery.proxy", "http://ann:se@s:ame@proxy:3128", "http://ann:***@proxy:3128");
+    assert_address("delivery.proxy", "ann:sesame@proxy", "ann:***@proxy");
+    assert_address("delivery.proxy", "http://sesame@proxy:3128", "http://***@proxy:3128");
+    assert_address("delivery.proxy", "http://proxy:3128", "http://proxy:3128");
+    assert_address("delivery.proxy", "", "");
+    assert_address("segment.host", "https://ann:sesame@a.example", "https://ann:***@a.example");
+    assert_address("moengage.url", "https://ann:sesame@a.example", "https://ann:***@a.example");
+}
+
+static void passwords_in_sources_are_shown_masked(void **state)
+{
+    segmo_config *config = NULL;
+    char *shown = NULL;
+
+    (void)state;
+    assert_int_equal(segmo_config_new(&config, NULL), SEGMO_OK);
+    assert_int_equal(segmo_config_set(config, "sources",
+                                      "[{\"id\":\"a\",\"segment.host\":\"sesame@a.example\"}]",
+                                      NULL),
+                     SEGMO_OK);
+    assert_int_equal(segmo_config_get(config, "sources", &shown, NULL), SEGMO_OK);
+    assert_string_equal(shown, "[{\"segment.host\":\"***@a.example\",\"id\":\"a\"}]");
+    segmo_free(shown);
+    segmo_config_free(config);
+}
+
 static void secrets_are_shown_masked(void **state)
 {
     (void)state;
@@ -813,6 +859,8 @@ int main(void)
         cmocka_unit_test(a_missing_file_is_an_error_with_its_path),
         cmocka_unit_test(a_file_can_be_read_again),
         cmocka_unit_test(a_copy_lives_by_itself),
+        cmocka_unit_test(passwords_in_addresses_are_shown_masked),
+        cmocka_unit_test(passwords_in_sources_are_shown_masked),
         cmocka_unit_test(secrets_are_shown_masked),
         cmocka_unit_test(other_values_are_shown_as_they_are),
         cmocka_unit_test(secrets_may_lie_in_the_environment_or_a_file),

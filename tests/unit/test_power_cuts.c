@@ -6,6 +6,7 @@
  *     POWER_CUT=1234 build/test/unit/test_power_cuts      one of them again
  */
 #include "dice.h"
+#include "how_many.h"
 #include "power_disk.h"
 #include "scratch_dir.h"
 #include "spool_help.h"
@@ -60,12 +61,12 @@ static void cut_history(unsigned seed, unsigned from, unsigned to)
 
 static void what_was_synced_survives_a_power_cut(void **state)
 {
-    const char *one = getenv("POWER_CUT"), *many = getenv("POWER_CUTS");
-    unsigned cuts = many ? (unsigned)atol(many) : USUAL_CUTS;
+    const char *one = getenv("POWER_CUT");
+    unsigned cuts = (unsigned)how_many("POWER_CUTS", USUAL_CUTS);
 
     (void)state;
     if (one) {
-        unsigned number = (unsigned)atol(one);
+        unsigned number = (unsigned)strtoul(one, NULL, 10);
 
         cut_history(number / CUTS_PER_HISTORY, number, number + 1);
         return;

@@ -240,6 +240,34 @@ static void a_failed_read_is_tried_again_after_a_while(void **state)
     segmo__spool_close(spool, 0);
 }
 
+static void a_file_that_somebody_cuts_is_not_read_for_ever(void **state)
+{
+    segmo__spool *spool = open_usual();
+    segmo__spool_cursor *cursor = cursor_of(spool, 0);
+    char path[4096];
+    segmo__record_ref ref;
+    segmo__slice payload;
+    unsigned count = 0, read = 0;
+
+    (void)state;
+    while (find_files(spool_dir, path) < 2)
+        append_number(spool, count++);
+    memcpy(strrchr(path, '/'), "/00000001.seg", 14);
+    assert_int_equal(truncate(path, SEGMO__SEGMENT_DATA + 2000), 0);
+    for (int tries = 0; tries < 4; tries++) {
+        while (segmo__spool_next(cursor, &ref, &payload)) {
+            segmo__spool_settle(spool, &ref, 0, SEGMO__DELIVERED);
+            read++;
+        }
+        segmo__clock_shift(0, 2000);
+    }
+    assert_in_range(read, 2, count - 1);
+    assert_int_equal(counts_of(spool).pending_records[0], 0);
+    assert_int_equal(counts_of(spool).damaged_records, count - read);
+    segmo__spool_cursor_free(cursor);
+    segmo__spool_close(spool, 0);
+}
+
 static void what_can_never_be_read_is_counted_as_damage(void **state)
 {
     segmo__spool *spool = open_usual();
@@ -489,6 +517,7 @@ int main(void)
         TEST(a_directory_deleted_under_us_is_noticed),
         TEST(what_could_not_be_stored_is_not_accepted),
         TEST(a_failed_read_is_tried_again_after_a_while),
+        TEST(a_file_that_somebody_cuts_is_not_read_for_ever),
         TEST(what_can_never_be_read_is_counted_as_damage),
         TEST(a_failed_commit_is_made_up_for),
         TEST(a_failed_sync_is_told_and_tried_again),

@@ -109,6 +109,13 @@ def start_thread(client: Any, listener: Listener) -> "Optional[Thread]":
         return None
 
 
+def in_uwsgi_master() -> bool:
+    """It forks without telling the interpreter, also with enable-threads (py-call-uwsgi-fork-hooks is off by default): a
+    thread of the master's would seem to run in every worker, and one that holds the GIL at that moment stops the worker."""
+    uwsgi = sys.modules.get("uwsgi")
+    return uwsgi is not None and bool(uwsgi.masterpid() == os.getpid())
+
+
 def uwsgi_forbids_threads() -> bool:
     """It then forks without telling the interpreter: a thread that waits for the GIL at that moment stops the
     child for ever."""

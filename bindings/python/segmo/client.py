@@ -276,8 +276,10 @@ class Client(Calls):
         with self._beginning:
             if self._begun or self._closed:
                 return
-            self._begun = True
             _begun.add(self)
+            if _reports.in_uwsgi_master():
+                return  # each worker begins for itself
+            self._begun = True
             if self._wants_thread:
                 self._thread = _reports.start_thread(self._client, self._listener)
             _close_with_multiprocessing()

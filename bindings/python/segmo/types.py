@@ -33,13 +33,14 @@ class Report(TypedDict, total=False):
                  reports_letters=True also letter: the message itself, the answer, attempts, times
     "paused"     destination, reason, status, remedy: credentials or settings are wrong; messages wait
     "resumed"    destination
-    "skipped"    destination, reason, count: left out on purpose
+    "skipped"    destination, reason, count: left out on purpose; with reports_steps=True also messageIds
     "warning"    destination, code, field, message, messageId: sent, but something will be cut or dropped
     "settings"   code ("in_force" or "refused"), field, message
     "spool"      code, count, message: adopted or damaged records, disk full and back
     "delivered"  destination, messageIds: only with reports_delivered=True
-    "attempt"    destination, status, attempt, latency_us, outcome, source, code, answer, messageIds: only with
-                 reports_attempts=True
+    "attempt"    destination, status, attempt, latency_us, outcome, source, retry_in_ms (None: not sent again, or not
+                 known yet), code, answer, messageIds: only with reports_attempts=True; with reports_steps=True
+                 also when it starts (destination, attempt, outcome "started", source, messageIds)
     "log"        code: only with debug=True
     """
 
@@ -58,6 +59,7 @@ class Report(TypedDict, total=False):
     letter: Dict[str, Any]
     attempt: int
     latency_us: int
+    retry_in_ms: Optional[int]
     outcome: str
     answer: str
 

@@ -95,6 +95,8 @@ static int read_source(gateway_source *source, const segmo__json *tree)
     source->allowed_origins = copy(tree, "allowed_origins");
     source->moengage_app_id = copy(moengage, "app_id");
     source->moengage_test = segmo__json_bool(segmo__json_get(moengage, "test"), 0);
+    source->to_segment = segmo__json_bool(segmo__json_get(tree, "segment"), 0);
+    source->to_moengage = segmo__json_bool(segmo__json_get(moengage, "forwards"), 0);
     source->by_key = segmo__json_bool(segmo__json_get(tree, "by_key"), 0);
     source->on_device = mode && strcmp(mode, "device") == 0;
     source->is_browser_or_app =
@@ -139,7 +141,7 @@ gateway_source *callers_find(struct gateway *gateway, segmo__slice name)
     if (name.len == 0 || name.len > NAME_MAX_LEN || memchr(name.at, '\0', name.len))
         return NULL;
     for (source = gateway->sources; source; source = source->next)
-        if (segmo__slice_is(name, source->key))
+        if (segmo__same_secret(segmo__slice_of(source->key), name))
             return source;
     memcpy(text, name.at, name.len);
     text[name.len] = '\0';

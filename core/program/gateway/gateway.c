@@ -37,6 +37,11 @@ int64_t gateway_oldest_age_ms(const struct gateway *gateway)
     return gauge_age_ms(gateway->gauge);
 }
 
+uint64_t gateway_dead_letters(const struct gateway *gateway)
+{
+    return gauge_dead_letters(gateway->gauge);
+}
+
 /* ---- settings ---- */
 
 static int64_t number(const segmo_config *config, const char *name)
@@ -209,6 +214,14 @@ static int open_server(struct life *life)
     return code;
 }
 
+/* What the page tells needs more than the counts do. */
+static int ask_for_steps(segmo_config *config)
+{
+    int code = setup_option(config, "reports.steps", "true");
+
+    return code == EXIT_DONE ? setup_option(config, "reports.letters", "true") : code;
+}
+
 static int start(struct life *life, const struct args *args)
 {
     struct gateway *gateway = &life->gateway;
@@ -228,6 +241,8 @@ static int start(struct life *life, const struct args *args)
         code = setup_option(gateway->config, "gateway.listen", args_value(args, "listen"));
     if (code == EXIT_DONE)
         code = setup_option(gateway->config, "reports.attempts", "true");
+    if (code == EXIT_DONE && setup_is_on(gateway->config, "gateway.page"))
+        code = ask_for_steps(gateway->config);
     if (code == EXIT_DONE)
         code = setup_client(&gateway->client, gateway->config);
     if (code == EXIT_DONE)
@@ -237,7 +252,8 @@ static int start(struct life *life, const struct args *args)
     read_settings(gateway);
     life->gauge = gauge_start(args);
     gateway->gauge = life->gauge;
-    return open_server(life);
+    code = page_start(gateway);
+    return code == EXIT_DONE ? open_server(life) : code;
 }
 
 /* ---- stop ---- */
@@ -269,6 +285,7 @@ static void end(struct life *life)
     struct gateway *gateway = &life->gateway;
 
     http_server_free(gateway->server);
+    page_stop(gateway->page);
     gauge_stop(life->gauge);
     callers_forget(gateway);
     counts_free(&gateway->counts);
@@ -293,6 +310,7 @@ int gateway_run(const struct args *args)
         listen_announce("READY=1");
         while (!life.gateway.stopping) {
             http_server_turn(life.gateway.server, TURN_MS);
+            page_turn(life.gateway.page);
             if (file_changed(&life) || life.wants_reload)
                 look_again(&life);
         }

@@ -5,6 +5,7 @@
 #include "counts.h"
 #include "duplicates.h"
 #include "http_server.h"
+#include "page.h"
 #include "segmo.h"
 #include "support/args.h"
 
@@ -24,7 +25,8 @@ typedef struct gateway_source {
     char *type;
     char *allowed_origins; /* or NULL */
     char *moengage_app_id; /* or NULL */
-    int by_key;            /* its key is its write key, and so the right to send */
+    int to_segment, to_moengage;
+    int by_key; /* its key is its write key, and so the right to send */
     int moengage_test;
     int on_device; /* its devices send to MoEngage themselves */
     int is_browser_or_app;
@@ -44,7 +46,8 @@ struct gateway {
     segmo__buf inflated, written, credentials, scratch; /* of the request under way */
     int64_t started_ms;
     struct gauge *gauge;
-    int stopping; /* signals that asked for it */
+    struct page *page; /* NULL: not asked for */
+    int stopping;      /* signals that asked for it */
 };
 
 /* How a request went, and what to answer. */
@@ -58,6 +61,7 @@ typedef struct gateway_verdict {
 /* ---- gateway.c ---- */
 int gateway_run(const struct args *args); /* the exit code */
 int64_t gateway_oldest_age_ms(const struct gateway *gateway);
+uint64_t gateway_dead_letters(const struct gateway *gateway);
 
 /* ---- routes.c ---- */
 http_service routes_service(struct gateway *gateway);
@@ -87,6 +91,7 @@ typedef struct intake {
     segmo__slice key;       /* named by the request outside its body; length 0: not */
     gateway_source *source; /* already known, or NULL */
     int wants_sync;         /* out: the answer has to wait for the disk itself */
+    int is_told;            /* out: the page knows what was refused, and why */
 } intake;
 gateway_verdict intake_body(intake *in, segmo__slice body);
 /* A checked JSON array of messages for a source that is known. */
@@ -94,6 +99,12 @@ gateway_verdict intake_messages(intake *in, segmo__slice messages);
 /* Undoes the Content-Encoding; 0 and why not. */
 int intake_decode(struct gateway *gateway, const http_request *request, segmo__slice *body,
                   gateway_verdict *refusal);
+
+/* ---- discards.c ---- */
+int discard_status(const char *name); /* as the client names it in answers */
+const char *discard_reason(int status, const char *field, const char *words);
+/* The log says which field and why, never what was in it, and not more often than is readable. */
+void discard_log(const intake *in, const char *reason, const char *field, const char *words);
 
 /* ---- the other routes ---- */
 void pixel_serve(struct gateway *gateway, const http_request *request, const char *type,

@@ -15,30 +15,31 @@ struct gauge {
     segmo_config *config;
     pthread_t thread;
     atomic_int_least64_t oldest_ms; /* wall clock; 0: nothing waits */
+    atomic_uint_least64_t dead_letters;
     atomic_int stop;
 };
 
-static int64_t age_in(const char *text, size_t len)
+static void keep(struct gauge *gauge, const segmo__json *tree)
 {
-    segmo__json *tree = NULL;
-    int64_t age = 0;
+    double age = segmo__json_number(segmo__json_get(tree, "oldest_pending_ms"), 0);
 
-    if (segmo__json_parse(&tree, (segmo__slice){text, len}, NULL) == SEGMO_OK)
-        age = (int64_t)segmo__json_number(segmo__json_get(tree, "oldest_pending_ms"), 0);
-    segmo__json_free(tree);
-    return age;
+    atomic_store(&gauge->oldest_ms, age > 0 ? segmo__clock_wall_ms() - (int64_t)age : 0);
+    atomic_store(&gauge->dead_letters,
+                 (uint64_t)segmo__json_number(segmo__json_get(tree, "dead_letters"), 0));
 }
 
 static void measure(struct gauge *gauge)
 {
-    int64_t now = segmo__clock_wall_ms(), age;
+    segmo__json *tree = NULL;
+    segmo__slice json;
     char *text = NULL;
-    size_t len;
 
-    if (segmo_spool_json(gauge->config, &text, &len, NULL) != SEGMO_OK)
+    if (segmo_spool_json(gauge->config, &text, &json.len, NULL) != SEGMO_OK)
         return;
-    age = age_in(text, len);
-    atomic_store(&gauge->oldest_ms, age > 0 ? now - age : 0);
+    json.at = text;
+    if (segmo__json_parse(&tree, json, NULL) == SEGMO_OK)
+        keep(gauge, tree);
+    segmo__json_free(tree);
     segmo_free(text);
 }
 
@@ -76,6 +77,11 @@ int64_t gauge_age_ms(struct gauge *gauge)
     int64_t oldest = gauge ? atomic_load(&gauge->oldest_ms) : 0;
 
     return oldest > 0 ? segmo__clock_wall_ms() - oldest : 0;
+}
+
+uint64_t gauge_dead_letters(const struct gauge *gauge)
+{
+    return gauge ? atomic_load(&gauge->dead_letters) : 0;
 }
 
 void gauge_stop(struct gauge *gauge)

@@ -14,6 +14,7 @@ static const char *reason_of(int status)
         int status;
         const char *reason;
     } reasons[] = {{200, "OK"},
+                   {202, "Accepted"},
                    {204, "No Content"},
                    {400, "Bad Request"},
                    {401, "Unauthorized"},
@@ -50,6 +51,7 @@ void http_answer_begin(http_answer *answer)
     answer->type = "application/json";
     answer->after_sync = 0;
     answer->close = 0;
+    answer->stream = NULL;
 }
 
 void http_answer_free(http_answer *answer)
@@ -83,6 +85,8 @@ void http_answer_put(segmo__buf *out, const http_answer *answer, int keep_alive,
     if (answer->status != 204) {
         segmo__buf_add_lit(out, "\r\nContent-Type: ");
         segmo__buf_add_str(out, answer->type);
+    }
+    if (answer->status != 204 && !answer->stream) {
         segmo__buf_add_lit(out, "\r\nContent-Length: ");
         segmo__buf_add_u64(out, answer->body.len);
     }

@@ -70,6 +70,10 @@ void connection_end(http_server *server, connection *c)
     epoll_ctl(server->epoll_fd, EPOLL_CTL_DEL, c->source.fd, NULL);
     close(c->source.fd);
     c->source.fd = -1;
+    if (c->stream) {
+        server->streams--;
+        server->service.stream_end(server->service.ctx, c->stream);
+    }
     server->counts.open--;
     server->counts.memory -= c->counted;
     if (c->previous)
@@ -121,7 +125,8 @@ static void await_request(http_server *server, connection *c)
     count_memory(server, c);
 }
 
-int connection_flush(http_server *server, connection *c)
+/* As far as the socket takes it. 0 when the connection ended. */
+static int send_out(http_server *server, connection *c)
 {
     while (c->out_at < c->out.len) {
         ssize_t sent =
@@ -144,8 +149,27 @@ int connection_flush(http_server *server, connection *c)
     if (c->is_blocked)
         want(server, c, EPOLLIN);
     c->is_blocked = 0;
+    return 1;
+}
+
+static void begin_stream(http_server *server, connection *c)
+{
+    c->phase = STREAMING;
+    c->deadline_ms = INT64_MAX;
+    give_buffer(server, &c->in);
+    count_memory(server, c);
+}
+
+int connection_flush(http_server *server, connection *c)
+{
+    if (!send_out(server, c))
+        return 0;
+    if (c->out_at < c->out.len)
+        return 1;
     server->service.done(server->service.ctx, c->status, segmo__clock_mono_us() - c->since_us);
-    if (c->keep_alive && !c->has_ended && !server->stopping)
+    if (c->stream)
+        begin_stream(server, c);
+    else if (c->keep_alive && !c->has_ended && !server->stopping)
         await_request(server, c);
     else
         linger(server, c);
@@ -158,7 +182,9 @@ static void answer_with(http_server *server, connection *c, size_t consumed)
     http_answer *answer = &server->answer;
     int without_body = c->has_head && segmo__slice_is(c->head.method, "HEAD");
 
-    c->keep_alive = c->keep_alive && !answer->close && !server->stopping;
+    c->keep_alive = c->keep_alive && !answer->close && !answer->stream && !server->stopping;
+    c->stream = answer->stream;
+    server->streams += c->stream != NULL;
     c->status = answer->status;
     take_buffer(server, &c->out);
     http_answer_put(&c->out, answer, c->keep_alive, without_body);
@@ -343,10 +369,45 @@ static void drain(http_server *server, connection *c)
         connection_end(server, c);
 }
 
+/* ---- answers that go on ---- */
+
+void connection_stream(http_server *server, connection *c)
+{
+    if (c->out_at == c->out.len) {
+        segmo__buf_clear(&c->out);
+        c->out_at = 0;
+        server->service.stream_more(server->service.ctx, c->stream, &c->out);
+        count_memory(server, c);
+        c->deadline_ms = INT64_MAX;
+    }
+    if (c->out.failed)
+        connection_end(server, c);
+    else if (c->out.len > 0 && send_out(server, c) && c->out_at < c->out.len &&
+             c->deadline_ms == INT64_MAX)
+        c->deadline_ms = server->now_ms + server->limits.answer_ms;
+}
+
+static void stream_is_ready(http_server *server, connection *c, uint32_t events)
+{
+    char waste[READ_ROOM];
+    ssize_t got = -1;
+
+    if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
+        got = recv(c->source.fd, waste, sizeof waste, 0);
+    else
+        errno = EAGAIN;
+    if (got == 0 || (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR))
+        connection_end(server, c);
+    else if (events & EPOLLOUT)
+        connection_stream(server, c);
+}
+
 void connection_on_ready(http_server *server, connection *c, uint32_t events)
 {
     if (c->phase == LINGERING) {
         drain(server, c);
+    } else if (c->phase == STREAMING) {
+        stream_is_ready(server, c, events);
     } else if (c->phase == WRITING) {
         if (connection_flush(server, c) && c->phase == READING)
             connection_advance(server, c);

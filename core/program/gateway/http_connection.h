@@ -26,7 +26,8 @@ enum phase {
     READING,
     HELD, /* the answer waits for the disk */
     WRITING,
-    LINGERING /* answered; what still comes is thrown away, so that the answer is not */
+    STREAMING, /* what has come of an answer that goes on is sent */
+    LINGERING  /* answered; what still comes is thrown away, so that the answer is not */
 };
 
 typedef struct connection {
@@ -46,6 +47,7 @@ typedef struct connection {
     size_t raw_at;   /* where its next bytes lie */
     http_chunks chunks;
     size_t drained;
+    void *stream; /* of an answer that goes on */
     int status;
 } connection;
 
@@ -62,7 +64,8 @@ struct http_server {
     size_t held_count;
     segmo__buf spare[HTTP_SPARE_MAX];
     size_t spare_count;
-    int64_t now_ms, swept_ms;
+    int64_t now_ms, swept_ms, streamed_ms;
+    unsigned streams;
     int stopping;
 };
 
@@ -74,6 +77,8 @@ int connection_advance(http_server *server, connection *c);
 void connection_refuse(http_server *server, connection *c, int status);
 /* Sends what waits. 0 when the connection ended. */
 int connection_flush(http_server *server, connection *c);
+/* Asks for more of an answer that goes on, and sends it. */
+void connection_stream(http_server *server, connection *c);
 void connection_end(http_server *server, connection *c);
 
 #endif

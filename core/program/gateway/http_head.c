@@ -13,6 +13,10 @@ static const char *const field_names[HTTP_FIELD_COUNT] = {
     [HTTP_EXPECT] = "expect",
     [HTTP_CONNECTION] = "connection",
     [HTTP_FORWARDED_FOR] = "x-forwarded-for",
+    [HTTP_FORWARDED_PROTO] = "x-forwarded-proto",
+    [HTTP_COOKIE] = "cookie",
+    [HTTP_FETCH_SITE] = "sec-fetch-site",
+    [HTTP_PAGE_TOKEN] = "x-segmo-page",
 };
 
 int http_means(segmo__slice slice, const char *text)
@@ -139,7 +143,7 @@ static int read_field(http_head *out, segmo__slice line, int *closes)
     field = field_of(name);
     if (field == HTTP_FIELD_COUNT)
         return HTTP_COMPLETE;
-    if (out->field[field].at && field != HTTP_CONNECTION && field != HTTP_FORWARDED_FOR)
+    if (out->field[field].at && field < HTTP_CONNECTION)
         return 400;
     out->field[field] = without_blanks(value);
     if (field == HTTP_CONNECTION)

@@ -13,7 +13,8 @@
 
 typedef enum http_framing { HTTP_NO_BODY, HTTP_LENGTH, HTTP_CHUNKED } http_framing;
 
-/* The fields that the gateway knows; each may stand once. */
+/* The fields that the gateway knows. Those above HTTP_CONNECTION may stand once; of the others the
+ * last one counts, but any "close" in Connection does. */
 typedef enum http_field {
     HTTP_HOST,
     HTTP_CONTENT_LENGTH,
@@ -23,8 +24,12 @@ typedef enum http_field {
     HTTP_API_KEY,
     HTTP_ORIGIN,
     HTTP_EXPECT,
-    HTTP_CONNECTION, /* may stand more than once; the last one is kept, any "close" counts */
+    HTTP_CONNECTION,
     HTTP_FORWARDED_FOR,
+    HTTP_FORWARDED_PROTO,
+    HTTP_COOKIE,
+    HTTP_FETCH_SITE,
+    HTTP_PAGE_TOKEN,
     HTTP_FIELD_COUNT
 } http_field;
 

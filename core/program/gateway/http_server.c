@@ -179,6 +179,20 @@ static void advance_pipelined(http_server *server)
     }
 }
 
+static void stream(http_server *server)
+{
+    connection *next;
+
+    if (server->streams == 0 || server->now_ms - server->streamed_ms < HTTP_STREAM_MS)
+        return;
+    server->streamed_ms = server->now_ms;
+    for (connection *c = server->connections; c; c = next) {
+        next = c->next;
+        if (c->phase == STREAMING)
+            connection_stream(server, c);
+    }
+}
+
 void http_server_turn(http_server *server, int wait_ms)
 {
     struct epoll_event events[HTTP_EVENTS_MAX];
@@ -202,6 +216,7 @@ void http_server_turn(http_server *server, int wait_ms)
         if (held)
             advance_pipelined(server);
     }
+    stream(server);
     if (server->now_ms - server->swept_ms < SWEEP_MS)
         return;
     server->swept_ms = server->now_ms;
@@ -269,7 +284,7 @@ void http_server_stop(http_server *server)
     close_listeners(server);
     for (connection *c = server->connections; c; c = next) {
         next = c->next;
-        if (c->phase == READING && c->in.len == 0)
+        if ((c->phase == READING && c->in.len == 0) || c->phase == STREAMING)
             connection_end(server, c);
     }
 }

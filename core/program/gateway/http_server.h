@@ -5,7 +5,8 @@
 
 #include "http_head.h"
 
-#define HTTP_PEER_LEN 46 /* an address as text */
+#define HTTP_PEER_LEN  46 /* an address as text */
+#define HTTP_STREAM_MS 100
 
 typedef struct http_request {
     const http_head *head;
@@ -21,6 +22,7 @@ typedef struct http_answer {
     segmo__buf body;
     int after_sync; /* not to be sent before the service's sync() */
     int close;
+    void *stream; /* not NULL: the body goes on, and this is what to ask for more of it */
 } http_answer;
 
 typedef struct http_service {
@@ -36,6 +38,10 @@ typedef struct http_service {
     /* Told how an answered request went. */
     void (*done)(void *ctx, int status, int64_t took_us);
     int (*is_proxy)(void *ctx, const char *peer); /* such an address may have many connections */
+    /* Asked for more of an answer that goes on, every HTTP_STREAM_MS, but only when its client has
+     * taken all of it so far: so a slow one costs no memory. May add nothing. */
+    void (*stream_more)(void *ctx, void *stream, segmo__buf *out);
+    void (*stream_end)(void *ctx, void *stream); /* its connection is gone */
 } http_service;
 
 typedef struct http_limits {

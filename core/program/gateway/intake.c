@@ -13,16 +13,17 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#define SINGLE_MAX     32768
-#define BODY_MAX       512000
-#define MESSAGES_MAX   2500
-#define CHUNK_MAX      (BODY_MAX - 2048) /* of what is handed to the client at once */
-#define STAMPS_MAX     256               /* what stamps add to a message, at most */
-#define RETRY_AFTER_S  5
-#define LINES_A_SECOND 20
+#define SINGLE_MAX    32768
+#define BODY_MAX      512000
+#define MESSAGES_MAX  2500
+#define CHUNK_MAX     (BODY_MAX - 2048) /* of what is handed to the client at once */
+#define STAMPS_MAX    256               /* what stamps add to a message, at most */
+#define RETRY_AFTER_S 5
 
 struct placed {
-    size_t at, len; /* within gateway->written */
+    size_t at, len;  /* within gateway->written */
+    segmo__slice id; /* as JSON in the request's body; length 0: none */
+    int has_made_id;
     duplicates_mark *mark;
 };
 
@@ -38,6 +39,7 @@ struct envelope {
 struct tray {
     intake *in;
     struct stamp stamp;
+    char peer[HTTP_PEER_LEN]; /* of whom the stamp tells */
     const struct envelope *envelope;
     struct placed placed[MESSAGES_MAX];
     size_t count;
@@ -74,66 +76,19 @@ static gateway_verdict discard(intake *in, source_counts *counts, const char *re
                                int strict_status, const char *words)
 {
     counts_discard(counts, reason, by);
+    in->is_told = 1;
+    page_note_refused(in->gateway->page, in->source, (segmo__slice){"", 0}, reason, "", words);
     if (!in->gateway->settings.strict)
         return done();
     return verdict(strict_status, strict_status == 401 ? "invalid_write_key" : reason, "%s", words);
 }
 
-/* ---- reasons, by Segment's names for them ---- */
-
-static int starts(const char *text, const char *with)
-{
-    return strncmp(text, with, strlen(with)) == 0;
-}
-
-static const char *reason_of(int status, const char *field, const char *words)
-{
-    int is_missing = strstr(words, " is missing") != NULL || strstr(words, " is empty") != NULL;
-
-    if (status == SEGMO_ERR_TOO_LARGE)
-        return "message_too_large";
-    if (status != SEGMO_ERR_INVALID)
-        return "bad_request";
-    if (starts(field, "/userId") || starts(field, "/anonymousId"))
-        return is_missing ? "no_user_anon_id" : "id_not_string";
-    if (starts(field, "/groupId") || starts(field, "/previousId"))
-        return is_missing ? "id_required" : "id_not_string";
-    if (starts(field, "/event"))
-        return is_missing ? "event_not_defined" : "event_not_string";
-    if (starts(field, "/name"))
-        return "name_not_string";
-    if (starts(field, "/category"))
-        return "category_not_string";
-    if (starts(field, "/properties"))
-        return "properties_not_object";
-    return starts(field, "/traits") ? "traits_not_object" : "bad_request";
-}
-
-/* The log says which field and why, never what was in it, and not more often than is readable. */
-static void log_discard(const intake *in, const char *reason, const char *field, const char *words)
-{
-    static int64_t second;
-    static unsigned lines;
-    int64_t now = segmo__clock_mono_ms() / 1000;
-    segmo__buf members;
-
-    lines = now == second ? lines + 1 : 0;
-    second = now;
-    if (lines >= LINES_A_SECOND)
-        return;
-    segmo__buf_init(&members, 8192);
-    segmo__buf_add_lit(&members, ",\"source\":");
-    segmo__json_put_text(&members, in->source->id);
-    segmo__buf_addf(&members, ",\"reason\":\"%s\",\"field\":", reason);
-    segmo__json_put_text(&members, field);
-    segmo__buf_add_lit(&members, ",\"message\":");
-    segmo__json_put_text(&members, words);
-    segmo__buf_add_char(&members, '\0');
-    journal("warning", "discarded", members.failed ? NULL : members.data);
-    segmo__buf_free(&members);
-}
-
 /* ---- one message ---- */
+
+static segmo__slice text_of_placed(const struct tray *tray, const struct placed *placed)
+{
+    return (segmo__slice){tray->in->gateway->written.data + placed->at, placed->len};
+}
 
 static const char *sender(const intake *in, char peer[HTTP_PEER_LEN])
 {
@@ -156,19 +111,80 @@ static duplicates_mark *note(struct tray *tray, segmo__slice id, int *is_new)
     return mark;
 }
 
-/* A message that its stamps would carry over the limit goes without them. */
-static void put_message(segmo__buf *out, segmo__slice message, const struct stamp *with,
-                        segmo__slice *id)
+/* The page follows a message by its id: one that has none gets it here instead of in the client. */
+static void make_id(segmo__buf *out, struct placed *placed)
 {
-    size_t before = out->len;
-    struct stamp bare = *with;
+    char uuid[SEGMO__UUID_LEN + 1];
 
-    stamp_message(out, message, with, id);
-    if (out->len - before <= SINGLE_MAX || message.len > SINGLE_MAX)
+    segmo__id_uuid(uuid);
+    out->len--; /* the bracket */
+    segmo__buf_addf(out, "%s\"messageId\":\"%s\"}", out->data[out->len - 1] == '{' ? "" : ",",
+                    uuid);
+    placed->has_made_id = 1;
+}
+
+/* Valid until the next message is written. */
+static segmo__slice id_of(const struct tray *tray, const struct placed *placed)
+{
+    const segmo__buf *out = &tray->in->gateway->written;
+
+    if (!placed->has_made_id)
+        return placed->id;
+    return (segmo__slice){out->data + placed->at + placed->len - SEGMO__UUID_LEN - 3,
+                          SEGMO__UUID_LEN + 2};
+}
+
+static void stamp(struct tray *tray, segmo__slice message, const struct stamp *with,
+                  struct placed *placed)
+{
+    segmo__buf *out = &tray->in->gateway->written;
+
+    stamp_message(out, message, with, &placed->id);
+    if (tray->in->gateway->page && placed->id.len == 0 && !out->failed)
+        make_id(out, placed);
+}
+
+/* A message that its stamps would carry over the limit goes without them. */
+static void put_message(struct tray *tray, segmo__slice message, struct placed *placed)
+{
+    segmo__buf *out = &tray->in->gateway->written;
+    struct stamp bare = tray->stamp;
+
+    stamp(tray, message, &tray->stamp, placed);
+    if (out->len - placed->at <= SINGLE_MAX || message.len > SINGLE_MAX)
         return;
-    out->len = before;
+    out->len = placed->at;
     bare.received[0] = '\0';
-    stamp_message(out, message, &bare, id);
+    stamp(tray, message, &bare, placed);
+}
+
+/* Writes it into gateway->written. 0: it came before, and is left out. */
+static int place(struct tray *tray, segmo__slice message, struct placed *placed)
+{
+    segmo__buf *out = &tray->in->gateway->written;
+    int is_new = 1;
+
+    *placed = (struct placed){.at = out->len};
+    if (segmo__json_kind_of(message) == SEGMO__JSON_OBJECT) {
+        put_message(tray, message, placed);
+        placed->mark = note(tray, placed->id, &is_new);
+    } else {
+        segmo__buf_add_slice(out, message);
+    }
+    placed->len = out->len - placed->at;
+    if (!is_new) {
+        tray->in->source->counts->duplicates++;
+        page_note_duplicate(tray->in->gateway->page, tray->in->source, tray->stamp.received_ms,
+                            text_of_placed(tray, placed));
+    }
+    return is_new;
+}
+
+static void note_accepted(struct tray *tray, const struct placed *placed)
+{
+    tray->accepted++;
+    page_note_accepted(tray->in->gateway->page, tray->in->source, tray->stamp.received_ms,
+                       text_of_placed(tray, placed), id_of(tray, placed));
 }
 
 static void refuse_placed(struct tray *tray, struct placed *placed, int status, const char *field,
@@ -189,9 +205,12 @@ static void refuse_placed(struct tray *tray, struct placed *placed, int status, 
         return;
     }
     tray->is_unreadable = status == SEGMO_ERR_JSON;
-    reason = reason_of(status, field, words);
+    reason = discard_reason(status, field, words);
     counts_discard(in->source->counts, reason, 1);
-    log_discard(in, reason, field, words);
+    discard_log(in, reason, field, words);
+    in->is_told = 1;
+    page_note_refused(in->gateway->page, in->source, text_of_placed(tray, placed), reason, field,
+                      words);
     if (tray->discarded++ == 0)
         snprintf(tray->words, sizeof tray->words, "%s", words);
 }
@@ -218,14 +237,6 @@ static void begin_chunk(struct tray *tray)
     segmo__buf_add_lit(out, "\"batch\":[");
 }
 
-static int status_named(const char *name)
-{
-    for (int status = SEGMO_ERR_UNSUPPORTED; name && status < SEGMO_OK; status++)
-        if (strcmp(segmo_status_name(status), name) == 0)
-            return status;
-    return SEGMO_ERR_INVALID;
-}
-
 static const char *text_of(const segmo__json *node, const char *name)
 {
     const char *text = segmo__json_string(segmo__json_get(node, name));
@@ -246,9 +257,9 @@ static void read_rejected(struct tray *tray, segmo__slice answer)
         size_t index = (size_t)segmo__json_number(segmo__json_get(each, "index"), 0);
 
         if (index < tray->count) {
-            tray->placed[index].len = 0;
-            refuse_placed(tray, &tray->placed[index], status_named(text_of(each, "status")),
+            refuse_placed(tray, &tray->placed[index], discard_status(text_of(each, "status")),
                           text_of(each, "field"), text_of(each, "message"));
+            tray->placed[index].len = 0;
         }
     }
     segmo__json_free(tree);
@@ -263,7 +274,8 @@ static void settle_chunk(struct tray *tray, int keep)
             duplicates_confirm(placed->mark);
         else if (placed->mark)
             duplicates_forget(placed->mark);
-        tray->accepted += keep && placed->len > 0;
+        if (keep && placed->len > 0)
+            note_accepted(tray, placed);
     }
 }
 
@@ -296,9 +308,7 @@ static int end_chunk(struct tray *tray, segmo_error **err)
 static int add_message(struct tray *tray, segmo__slice message, segmo_error **err)
 {
     segmo__buf *out = &tray->in->gateway->written;
-    struct placed *placed;
-    segmo__slice id = {"", 0};
-    int is_new = 1, status = SEGMO_OK;
+    int status = SEGMO_OK;
     size_t before;
 
     if (tray->count == MESSAGES_MAX ||
@@ -309,24 +319,12 @@ static int add_message(struct tray *tray, segmo__slice message, segmo_error **er
         begin_chunk(tray);
     }
     before = out->len;
-    placed = &tray->placed[tray->count];
     if (tray->count > 0)
         segmo__buf_add_char(out, ',');
-    placed->at = out->len;
-    placed->mark = NULL;
-    if (segmo__json_kind_of(message) == SEGMO__JSON_OBJECT) {
-        put_message(out, message, &tray->stamp, &id);
-        placed->mark = note(tray, id, &is_new);
-    } else {
-        segmo__buf_add_slice(out, message);
-    }
-    if (!is_new) {
-        tray->in->source->counts->duplicates++;
+    if (place(tray, message, &tray->placed[tray->count]))
+        tray->count++;
+    else
         out->len = before;
-        return SEGMO_OK;
-    }
-    placed->len = out->len - placed->at;
-    tray->count++;
     return SEGMO_OK;
 }
 
@@ -370,28 +368,18 @@ static void take_message(struct tray *tray, segmo__slice message)
     struct gateway *gateway = tray->in->gateway;
     segmo__buf *out = &gateway->written;
     struct placed *placed = &tray->placed[0];
-    segmo__slice id = {"", 0};
     segmo_error *error = NULL;
-    int is_new = 1, status;
+    int status;
 
     segmo__buf_clear(out);
-    *placed = (struct placed){.at = 0};
-    if (segmo__json_kind_of(message) == SEGMO__JSON_OBJECT) {
-        put_message(out, message, &tray->stamp, &id);
-        placed->mark = note(tray, id, &is_new);
-    } else {
-        segmo__buf_add_slice(out, message);
-    }
-    if (!is_new) {
-        tray->in->source->counts->duplicates++;
+    if (!place(tray, message, placed))
         return;
-    }
     status = out->failed ? SEGMO_ERR_MEMORY
                          : segmo_client_enqueue(gateway->client, tray->in->source->id, out->data,
                                                 out->len, &error);
     tray->in->wants_sync |= status == SEGMO_SYNC_WANTED;
     if (status >= SEGMO_OK) {
-        tray->accepted++;
+        note_accepted(tray, placed);
         if (placed->mark)
             duplicates_confirm(placed->mark);
     } else {
@@ -526,8 +514,7 @@ static gateway_source *find_source(intake *in, const struct envelope *envelope)
                           segmo__json_text(envelope->write_key, &in->gateway->scratch));
 }
 
-static void begin_tray(struct tray *tray, intake *in, const struct envelope *envelope,
-                       char peer[HTTP_PEER_LEN])
+static void begin_tray(struct tray *tray, intake *in, const struct envelope *envelope)
 {
     tray->in = in;
     tray->envelope = envelope;
@@ -536,7 +523,7 @@ static void begin_tray(struct tray *tray, intake *in, const struct envelope *env
     tray->is_full = tray->has_failed = tray->is_unreadable = 0;
     stamp_begin(&tray->stamp, segmo__clock_wall_ms(), envelope->sent_at);
     tray->stamp.type = in->type;
-    tray->stamp.ip = sender(in, peer);
+    tray->stamp.ip = sender(in, tray->peer);
     if (in->from_browser || in->source->is_browser_or_app)
         tray->stamp.address = STAMP_ADDRESS_ALWAYS;
 }
@@ -544,16 +531,15 @@ static void begin_tray(struct tray *tray, intake *in, const struct envelope *env
 static gateway_verdict take(intake *in, segmo__slice body, const struct envelope *envelope)
 {
     static struct tray tray; /* 80 KiB; one thread */
-    char peer[HTTP_PEER_LEN];
 
-    begin_tray(&tray, in, envelope, peer);
+    begin_tray(&tray, in, envelope);
     return in->type ? take_single(in, body, &tray) : take_batch(in, &tray);
 }
 
 /* Opened again for each request; 40 KiB, one thread. */
 static struct envelope envelope;
 
-gateway_verdict intake_body(intake *in, segmo__slice body)
+static gateway_verdict read_body(intake *in, segmo__slice body)
 {
     gateway_verdict refusal;
     segmo_error *error = NULL;
@@ -577,6 +563,16 @@ gateway_verdict intake_body(intake *in, segmo__slice body)
     if (!callers_origin_allowed(in->source, in->request->head))
         return verdict(403, "origin_not_allowed", "this web site may not send to this source");
     return take(in, body, &envelope);
+}
+
+gateway_verdict intake_body(intake *in, segmo__slice body)
+{
+    gateway_verdict verdict = read_body(in, body);
+
+    if (verdict.status != 200 && !in->is_told)
+        page_note_refused(in->gateway->page, in->source, (segmo__slice){"", 0}, verdict.code, "",
+                          verdict.words);
+    return verdict;
 }
 
 /* By MESSAGES_MAX at a time, since an export may hold more than a batch. */

@@ -66,7 +66,7 @@ static void put_label(segmo__buf *out, const char *name, const char *value)
     for (; *value; value++) {
         if (*value == '"' || *value == '\\')
             segmo__buf_add_char(out, '\\');
-        segmo__buf_add_char(out, *value == '\n' ? ' ' : *value);
+        segmo__buf_add_char(out, (char)(*value == '\n' ? ' ' : *value));
     }
     segmo__buf_add_char(out, '"');
 }
@@ -101,7 +101,7 @@ static void put_histogram(segmo__buf *out, const char *name, const struct histog
         else
             snprintf(limit, sizeof limit, "+Inf");
         segmo__buf_addf(out, "segmo_%s_bucket{", name);
-        if (source) {
+        if (source && destination) {
             put_label(out, "source", source);
             put_label(out, "destination", destination);
         }
@@ -110,7 +110,7 @@ static void put_histogram(segmo__buf *out, const char *name, const struct histog
     }
     for (int is_sum = 1; is_sum >= 0; is_sum--) {
         segmo__buf_addf(out, "segmo_%s_%s{", name, is_sum ? "sum" : "count");
-        if (source) {
+        if (source && destination) {
             put_label(out, "source", source);
             put_label(out, "destination", destination);
         }

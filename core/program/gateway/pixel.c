@@ -1,6 +1,7 @@
 /* Messages in an image's address, for mails and pages without scripts. */
 #include "base/json.h"
 #include "gateway.h"
+#include "query.h"
 #include "support/base64.h"
 
 #define JSON_MAX    40960
@@ -11,71 +12,6 @@ static const unsigned char gif[] = {
     0x47, 0x49, 0x46, 0x38, 0x39, 0x61, 1,    0, 1, 0, 0x80, 0,    0, 0,
     0,    0,    0xff, 0xff, 0xff, 0x21, 0xf9, 4, 1, 0, 0,    0,    0, 0x2c,
     0,    0,    0,    0,    1,    0,    1,    0, 0, 2, 1,    0x44, 0, 0x3b};
-
-/* ---- the query ---- */
-
-static int hex(char c)
-{
-    char lower = segmo__ascii_lower(c);
-
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
-
-/* `plus_is_space`: as forms write it; base64 has a plus of its own. */
-static void unescape(segmo__buf *out, segmo__slice text, int plus_is_space)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        char c = text.at[i];
-
-        if (c == '%' && i + 2 < text.len && hex(text.at[i + 1]) >= 0 && hex(text.at[i + 2]) >= 0) {
-            c = (char)(hex(text.at[i + 1]) << 4 | hex(text.at[i + 2]));
-            i += 2;
-        } else if (c == '+' && plus_is_space) {
-            c = ' ';
-        }
-        segmo__buf_add_char(out, c);
-    }
-}
-
-struct pair {
-    segmo__slice name, value; /* still escaped */
-};
-
-static int next_pair(segmo__slice *query, struct pair *out)
-{
-    const char *end, *equals;
-
-    if (query->len == 0)
-        return 0;
-    end = memchr(query->at, '&', query->len);
-    out->name = *query;
-    if (end)
-        out->name.len = (size_t)(end - query->at);
-    query->at += out->name.len + (end != NULL);
-    query->len -= out->name.len + (end != NULL);
-    equals = out->name.len > 0 ? memchr(out->name.at, '=', out->name.len) : NULL;
-    out->value = (segmo__slice){"", 0};
-    if (equals) {
-        out->value =
-            (segmo__slice){equals + 1, (size_t)(out->name.at + out->name.len - equals - 1)};
-        out->name.len = (size_t)(equals - out->name.at);
-    }
-    return 1;
-}
-
-static int find_data(segmo__slice query, segmo__slice *data)
-{
-    struct pair pair;
-
-    while (next_pair(&query, &pair))
-        if (segmo__slice_is(pair.name, "data")) {
-            *data = pair.value;
-            return 1;
-        }
-    return 0;
-}
 
 /* ---- plain parameters: dots nest, all values are strings ---- */
 
@@ -119,12 +55,12 @@ static int begins_alike(const struct path *a, const struct path *b, size_t depth
 static void put_unescaped(segmo__buf *out, segmo__slice text, segmo__buf *scratch)
 {
     segmo__buf_clear(scratch);
-    unescape(scratch, text, 1);
+    query_unescape(scratch, text, 1);
     segmo__json_put_string(out, scratch->data ? scratch->data : "", scratch->len);
 }
 
 /* The object of all parameters that agree with `like` in their first `depth` parts. */
-static void put_object(segmo__buf *out, const struct pair *pairs, const struct path *paths,
+static void put_object(segmo__buf *out, const query_pair *pairs, const struct path *paths,
                        size_t count, const struct path *like, size_t depth, segmo__buf *scratch)
 {
     int first = 1;
@@ -153,12 +89,12 @@ static void put_object(segmo__buf *out, const struct pair *pairs, const struct p
 
 static void from_parameters(segmo__buf *out, segmo__slice query)
 {
-    struct pair pairs[PARTS_MAX];
+    query_pair pairs[PARTS_MAX];
     struct path paths[PARTS_MAX];
     segmo__buf scratch;
     size_t count = 0;
 
-    while (count < PARTS_MAX && next_pair(&query, &pairs[count])) {
+    while (count < PARTS_MAX && query_next(&query, &pairs[count])) {
         paths[count] = split(pairs[count].name);
         count += pairs[count].name.len > 0;
     }
@@ -172,7 +108,7 @@ static void from_data(segmo__buf *out, segmo__slice data)
     segmo__buf text;
 
     segmo__buf_init(&text, JSON_MAX);
-    unescape(&text, data, 0);
+    query_unescape(&text, data, 0);
     if (text.len > 0)
         base64_decode(out, segmo__buf_slice(&text)); /* what is no base64 is no JSON either */
     segmo__buf_free(&text);
@@ -188,7 +124,7 @@ void pixel_serve(struct gateway *gateway, const http_request *request, const cha
     segmo__buf json;
 
     segmo__buf_init(&json, JSON_MAX);
-    if (find_data(request->head->query, &data))
+    if (query_find(request->head->query, "data", &data))
         from_data(&json, data);
     else
         from_parameters(&json, request->head->query);

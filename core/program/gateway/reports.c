@@ -59,7 +59,7 @@ static void note_attempt(struct gateway *gateway, segmo__slice report)
 {
     outcome_counts *outcomes = outcomes_of(gateway, report);
 
-    if (!outcomes)
+    if (!outcomes || says(report, "outcome", "started"))
         return;
     histogram_add(&outcomes->latency, (double)number(report, "latency_us") / 1e6);
     if (says(report, "outcome", "delivered"))
@@ -123,6 +123,7 @@ void reports_drain(void *ctx)
         segmo__slice json;
 
         json.at = segmo_report_json(report, &json.len);
+        page_note_report(gateway->page, segmo_report_kind(report), json);
         take(gateway, segmo_report_kind(report), json);
         segmo_report_free(report);
         report = NULL;

@@ -9,9 +9,10 @@
 
 #define SEGMENT_BODY_MAX 512000
 #define EXPORT_BODY_MAX  (4 << 20)
+#define PAGE_BODY_MAX    65536
 #define ORIGIN_MAX       512 /* longer ones are no browser's */
 
-enum route_kind { SINGLE, BATCH, IGNORED, PIXEL, SETTINGS, EXPORT, LIVE, READY, METRICS };
+enum route_kind { SINGLE, BATCH, IGNORED, PIXEL, SETTINGS, EXPORT, LIVE, READY, METRICS, PAGE };
 
 struct route {
     const char *path; /* without a closing slash, which may be there */
@@ -21,7 +22,6 @@ struct route {
     int from_browser;
 };
 
-/* A page for people (a debugger) gets a row and a function of its own here. */
 static const struct route routes[] = {
     {"/v1/batch", BATCH, MAY_POST, NULL, 0},
     {"/v1/track", SINGLE, MAY_POST, "track", 0},
@@ -51,6 +51,7 @@ static const struct route routes[] = {
     {"/metrics", METRICS, MAY_GET, NULL, 0},
 };
 static const struct route settings_route = {"/v1/projects/", SETTINGS, MAY_GET, NULL, 0};
+static const struct route page_route = {"/debug", PAGE, MAY_GET | MAY_POST, NULL, 0};
 
 /* ---- finding ---- */
 
@@ -59,7 +60,7 @@ static int is_api(const http_head *head)
     return head->path.len >= 4 && memcmp(head->path.at, "/v1/", 4) == 0;
 }
 
-static const struct route *find_route(const http_head *head)
+static const struct route *find_route(const struct gateway *gateway, const http_head *head)
 {
     segmo__slice path = head->path;
     size_t prefix = strlen(settings_route.path);
@@ -72,7 +73,7 @@ static const struct route *find_route(const http_head *head)
     if (path.len > prefix + 9 && memcmp(path.at, settings_route.path, prefix) == 0 &&
         memcmp(path.at + path.len - 9, "/settings", 9) == 0)
         return &settings_route;
-    return NULL;
+    return page_owns(gateway->page, path) ? &page_route : NULL;
 }
 
 static int allows(const struct route *route, const http_head *head)
@@ -186,12 +187,18 @@ void routes_sender(const struct gateway *gateway, const http_request *request,
 
 /* ---- the service ---- */
 
+static int64_t body_max(const struct route *route)
+{
+    if (route->kind == PAGE)
+        return PAGE_BODY_MAX;
+    return route->kind == EXPORT ? EXPORT_BODY_MAX : SEGMENT_BODY_MAX;
+}
+
 static int64_t admit(void *ctx, const http_head *head, http_answer *answer)
 {
-    const struct route *route = find_route(head);
+    const struct route *route = find_route(ctx, head);
     segmo__slice encoding = head->field[HTTP_CONTENT_ENCODING];
 
-    (void)ctx;
     if (is_api(head) && segmo__slice_is(head->method, "OPTIONS")) {
         answer_preflight(answer);
     } else if (!route) {
@@ -206,7 +213,7 @@ static int64_t admit(void *ctx, const http_head *head, http_answer *answer)
         routes_refusal(answer, 415, "unsupported_encoding",
                        "Content-Encoding may be gzip or identity");
     } else {
-        return route->kind == EXPORT ? EXPORT_BODY_MAX : SEGMENT_BODY_MAX;
+        return body_max(route);
     }
     put_cors(answer, head);
     return -1;
@@ -228,9 +235,11 @@ static void serve_messages(struct gateway *gateway, const struct route *route,
 
 static void serve(void *ctx, const http_request *request, http_answer *answer)
 {
-    const struct route *route = find_route(request->head);
     struct gateway *gateway = ctx;
+    const struct route *route = find_route(gateway, request->head);
 
+    if (!route)
+        return; /* admit() has answered */
     switch (route->kind) {
     case SINGLE:
     case BATCH:
@@ -256,6 +265,9 @@ static void serve(void *ctx, const http_request *request, http_answer *answer)
         break;
     case METRICS:
         metrics_serve(gateway, answer);
+        break;
+    case PAGE:
+        page_serve(gateway->page, request, answer);
         break;
     }
     put_cors(answer, request->head);
@@ -309,6 +321,20 @@ static void done(void *ctx, int status, int64_t took_us)
     histogram_add(&gateway->counts.took, (double)took_us / 1e6);
 }
 
+static void stream_more(void *ctx, void *stream, segmo__buf *out)
+{
+    struct gateway *gateway = ctx;
+
+    page_stream_more(gateway->page, stream, out);
+}
+
+static void stream_end(void *ctx, void *stream)
+{
+    struct gateway *gateway = ctx;
+
+    page_stream_end(gateway->page, stream);
+}
+
 http_service routes_service(struct gateway *gateway)
 {
     return (http_service){.ctx = gateway,
@@ -317,5 +343,7 @@ http_service routes_service(struct gateway *gateway)
                           .refuse = refuse,
                           .sync = sync_disk,
                           .done = done,
-                          .is_proxy = is_proxy};
+                          .is_proxy = is_proxy,
+                          .stream_more = stream_more,
+                          .stream_end = stream_end};
 }

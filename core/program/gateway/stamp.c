@@ -31,6 +31,13 @@ void stamp_begin(struct stamp *stamp, int64_t received_ms, segmo__slice sent_at)
 
 /* ---- members ---- */
 
+static int is_missing(segmo__slice id)
+{
+    segmo__json_kind kind = segmo__json_kind_of(id);
+
+    return kind == SEGMO__JSON_NULL || (kind == SEGMO__JSON_STRING && id.len == 2);
+}
+
 enum member { OTHER, TYPE, CONTEXT, TIMESTAMP, MESSAGE_ID, LEFT_OUT };
 
 static enum member member_of(segmo__slice key)
@@ -165,6 +172,8 @@ void stamp_message(segmo__buf *out, segmo__slice message, const struct stamp *st
     while (segmo__json_next(&walk, &key, &value)) {
         enum member member = member_of(key);
 
+        if (member == MESSAGE_ID && is_missing(value))
+            continue; /* it gets one */
         if (member == TIMESTAMP)
             timestamp = value;
         if (member == MESSAGE_ID)

@@ -20,7 +20,7 @@ enum MHD_Result sandbox_answer_reset(struct MHD_Connection *connection)
     int fd = socket_of(connection);
 
     setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-    connect(fd, &nowhere, sizeof nowhere);
+    (void)connect(fd, &nowhere, sizeof nowhere);
     return MHD_NO;
 }
 

@@ -249,11 +249,12 @@ static void count_message(sandbox_account *account, const sandbox_message *messa
 static void keep(sandbox_ledger *ledger, sandbox_service service, const sandbox_message *message,
                  int64_t at_ms)
 {
+    size_t size = ledger->ring_size;
     sandbox_kept *slot;
 
-    if (ledger->ring_size == 0)
+    if (size == 0)
         return;
-    slot = &ledger->ring[ledger->ring_written++ % ledger->ring_size];
+    slot = &ledger->ring[ledger->ring_written++ % size];
     slot->service = service;
     slot->call = message->call;
     slot->at_ms = at_ms;

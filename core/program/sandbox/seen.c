@@ -50,7 +50,7 @@ sandbox_novelty sandbox_ids_add(sandbox_ids *ids, uint64_t hash)
 
     if (slot && *slot)
         return SANDBOX_AGAIN;
-    if (is_crowded(ids->used, ids->size)) {
+    if (!slot || is_crowded(ids->used, ids->size)) {
         if (!grow_ids(ids))
             return SANDBOX_UNTOLD;
         slot = id_slot(ids, hash);
@@ -143,7 +143,7 @@ int sandbox_order_broken(sandbox_order *order, uint64_t user, int64_t seq)
         slot->seq = seq;
         return 0;
     }
-    if (is_crowded(order->used, order->size)) {
+    if (!slot || is_crowded(order->used, order->size)) {
         if (!grow_order(order))
             return 0;
         slot = last_slot(order, user);

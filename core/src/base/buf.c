@@ -122,3 +122,15 @@ char *segmo__buf_detach(segmo__buf *buf)
     segmo__buf_free(buf);
     return data;
 }
+
+int segmo__same_secret(segmo__slice secret, segmo__slice text)
+{
+    unsigned char differs = 0;
+
+    if (secret.len != text.len)
+        return 0;
+    for (size_t i = 0; i < text.len; i++)
+        differs |= (unsigned char)(secret.at[i] ^ text.at[i]);
+    __asm__ volatile("" : "+r"(differs)); /* no compiler may see through it and stop early */
+    return differs == 0;
+}

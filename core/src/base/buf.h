@@ -35,9 +35,13 @@ static inline int segmo__slice_is(segmo__slice slice, const char *text)
     return slice.len == len && memcmp(slice.at, text, len) == 0;
 }
 
+/* Are they the same? Takes as long for a text that is nearly right as for any other of its length:
+ * every comparison with a secret goes through here. */
+int segmo__same_secret(segmo__slice secret, segmo__slice text);
+
 static inline char segmo__ascii_lower(char c)
 {
-    return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+    return (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
 }
 
 static inline segmo__slice segmo__buf_slice(const segmo__buf *buf)

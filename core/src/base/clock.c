@@ -42,6 +42,11 @@ int64_t segmo__clock_mono_us(void)
     return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000 + mono_shift_ms * 1000;
 }
 
+int64_t segmo__clock_system_ms(int64_t mono_ms)
+{
+    return mono_ms - mono_shift_ms;
+}
+
 /* ---- the civil calendar: years start in March, so that the leap day comes last ---- */
 
 int64_t segmo__clock_days_from_civil(int64_t year, unsigned month, unsigned day)
@@ -72,10 +77,10 @@ static void civil_from_days(int64_t days, int64_t *year, unsigned *month, unsign
 
 static unsigned days_in_month(int64_t year, unsigned month)
 {
-    static const unsigned char days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    static const unsigned char days[] = {0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
     int leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
 
-    return days[month - 1] + (month == 2 && leap);
+    return month < sizeof days ? days[month] + (month == 2 && leap) : 0;
 }
 
 /* ---- writing ---- */

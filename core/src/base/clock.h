@@ -11,6 +11,9 @@
 int64_t segmo__clock_wall_ms(void);
 int64_t segmo__clock_mono_ms(void);
 int64_t segmo__clock_mono_us(void);
+/* A moment of segmo__clock_mono_ms() as the system's own clock counts it, for waits in the system.
+ * The two differ only where a test has moved ours. */
+int64_t segmo__clock_system_ms(int64_t mono_ms);
 
 /* Writes exactly SEGMO__ISO_LEN bytes and a NUL. The date part of the last second is cached per
  * thread. */

@@ -16,9 +16,6 @@ struct segmo_error {
     char *message;
 };
 
-/* Handed out when there is no memory for a real error; never freed. */
-static segmo_error no_memory = {SEGMO_ERR_MEMORY, 1, NULL, NULL};
-
 static const struct {
     int status;
     const char *name;
@@ -43,6 +40,31 @@ static int is_retryable(int status)
     return status == SEGMO_ERR_FULL || status == SEGMO_ERR_TIMEOUT || status == SEGMO_ERR_MEMORY;
 }
 
+/* Stand in where there is no memory for a reason, one for each status. */
+static segmo_error wordless[] = {
+    {SEGMO_ERR_INVALID, 0, NULL, NULL},   {SEGMO_ERR_OPTION, 0, NULL, NULL},
+    {SEGMO_ERR_JSON, 0, NULL, NULL},      {SEGMO_ERR_TOO_LARGE, 0, NULL, NULL},
+    {SEGMO_ERR_FULL, 1, NULL, NULL},      {SEGMO_ERR_TIMEOUT, 1, NULL, NULL},
+    {SEGMO_ERR_CLOSED, 0, NULL, NULL},    {SEGMO_ERR_IO, 0, NULL, NULL},
+    {SEGMO_ERR_NOT_FOUND, 0, NULL, NULL}, {SEGMO_ERR_UNSUPPORTED, 0, NULL, NULL},
+    {SEGMO_ERR_MEMORY, 1, NULL, NULL},
+};
+#define WORDLESS_COUNT (sizeof wordless / sizeof wordless[0])
+
+static segmo_error *wordless_of(int status)
+{
+    size_t i = 0;
+
+    while (i < WORDLESS_COUNT - 1 && wordless[i].status != status)
+        i++;
+    return &wordless[i];
+}
+
+static int is_wordless(const segmo_error *error)
+{
+    return error >= wordless && error < wordless + WORDLESS_COUNT;
+}
+
 int segmo__fail(segmo_error **err, int status, const char *field, const char *format, ...)
 {
     segmo_error *error;
@@ -54,7 +76,7 @@ int segmo__fail(segmo_error **err, int status, const char *field, const char *fo
     if (!err)
         return status;
     segmo_error_free(*err);
-    *err = &no_memory;
+    *err = wordless_of(status);
     va_start(args, format);
     len = vsnprintf(NULL, 0, format, args);
     va_end(args);
@@ -102,7 +124,7 @@ int segmo__fail_io(segmo_error **err, int code, const char *what, const char *pa
 
 void segmo__error_set_retryable(segmo_error *error, int retryable)
 {
-    if (error && error != &no_memory)
+    if (error && !is_wordless(error))
         error->retryable = retryable;
 }
 
@@ -113,8 +135,9 @@ int segmo_error_status(const segmo_error *error)
 
 const char *segmo_error_message(const segmo_error *error)
 {
-    if (error == &no_memory)
-        return "memory ran out";
+    if (error && is_wordless(error))
+        return error->status == SEGMO_ERR_MEMORY ? "memory ran out"
+                                                 : "memory ran out for the reason";
     return error ? error->message : "";
 }
 
@@ -130,7 +153,7 @@ int segmo_error_retryable(const segmo_error *error)
 
 void segmo_error_free(segmo_error *error)
 {
-    if (!error || error == &no_memory)
+    if (!error || is_wordless(error))
         return;
     segmo__free(error->field);
     segmo__free(error->message);

@@ -29,6 +29,7 @@
 
 #define PAGE          4096u
 #define PREFAULT_STEP (64 * PAGE)
+#define FILL_STEP     (32 * PAGE) /* what a sync may write too much; larger ones gain little */
 
 #ifdef SEGMO_FAULTS
 static segmo__file_hook_fn _Atomic hook_fn;
@@ -254,7 +255,7 @@ static int is_inside(const segmo__file *file, uint64_t offset, size_t len)
     return offset <= file->size && len <= file->size - offset;
 }
 
-int segmo__file_store(segmo__file *file, uint64_t offset, const void *bytes, size_t len)
+static int store(const segmo__file *file, char *map, uint64_t offset, const void *bytes, size_t len)
 {
     int code = segmo__file_ask(SEGMO__FILE_STORE, NULL, file->fd, offset, &len);
 
@@ -262,13 +263,38 @@ int segmo__file_store(segmo__file *file, uint64_t offset, const void *bytes, siz
         return code;
     if (!is_inside(file, offset, len))
         return -EINVAL;
-    if (file->map)
-        memcpy(file->map + offset, bytes, len);
+    if (map)
+        memcpy(map + offset, bytes, len);
     else
         code = write_all(file->fd, offset, bytes, len);
     if (code == 0)
         tell_stored(SEGMO__FILE_STORE, file->fd, offset, bytes, len);
     return code;
+}
+
+int segmo__file_store(segmo__file *file, uint64_t offset, const void *bytes, size_t len)
+{
+    return store(file, file->map, offset, bytes, len);
+}
+
+int segmo__file_write(segmo__file *file, uint64_t offset, const void *bytes, size_t len)
+{
+    return store(file, NULL, offset, bytes, len);
+}
+
+/* In aligned steps: the kernel takes the size of a piece from that of the write. */
+void segmo__file_fill(segmo__file *file, uint64_t offset)
+{
+    static const char zeros[FILL_STEP];
+
+    while (file->map && offset < file->size) {
+        uint64_t step_end = (offset / FILL_STEP + 1) * FILL_STEP;
+        uint64_t end = step_end < file->size ? step_end : file->size;
+
+        if (write_all(file->fd, offset, zeros, end - offset) != 0)
+            return;
+        offset = end;
+    }
 }
 
 int segmo__file_publish(segmo__file *file, uint64_t offset, uint32_t word)

@@ -28,11 +28,18 @@ int segmo__file_open(segmo__file *out, const char *path, int writable); /* never
 /* Makes a mapping's pages ready, so that storing into them does not enter the kernel. Changes no
  * byte; any thread, beside stores. Does nothing for a written file. */
 void segmo__file_prefault(segmo__file *file, uint64_t offset, uint64_t len);
+/* Writes zeros from `offset` to the end of a mapped file that nobody stores into yet. The kernel
+ * caches what is written in large pieces, and so prefaulting, storing and unmapping cost a third;
+ * but from now on a sync writes whole pieces. Does nothing for a file that is not mapped. */
+void segmo__file_fill(segmo__file *file, uint64_t offset);
 void segmo__file_unmap(segmo__file *file); /* keeps the descriptor */
 void segmo__file_close(segmo__file *file);
 
 /* Stores bytes inside the size that was reserved; visible to segmo__file_read() at once. */
 int segmo__file_store(segmo__file *file, uint64_t offset, const void *bytes, size_t len);
+/* The same past the mapping: the first store into a mapping has the kernel cache what is around it
+ * in small pieces. */
+int segmo__file_write(segmo__file *file, uint64_t offset, const void *bytes, size_t len);
 /* Stores 4 bytes in one step, after everything stored before (makes a record visible). */
 int segmo__file_publish(segmo__file *file, uint64_t offset, uint32_t word);
 ssize_t segmo__file_read(const segmo__file *file, uint64_t offset, void *bytes, size_t len);

@@ -12,26 +12,26 @@
 /* From behind the opening quote to the closing one. */
 static inline const char *segmo__json_string_end(const char *at, const char *end)
 {
-    for (;;) {
 #ifdef __SSE2__
-        for (; end - at >= 16; at += 16) {
-            __m128i bytes = _mm_loadu_si128((const __m128i *)at);
-            __m128i odd = _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')),
-                                       _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\')));
-            int mask = _mm_movemask_epi8(odd);
+    while (end - at >= 16) {
+        __m128i bytes = _mm_loadu_si128((const __m128i *)at);
+        __m128i odd = _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')),
+                                   _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\')));
+        int mask = _mm_movemask_epi8(odd);
 
-            if (mask) {
-                at += __builtin_ctz((unsigned)mask);
-                break;
-            }
+        if (!mask) {
+            at += 16;
+            continue;
         }
-#endif
-        while (at < end && *at != '"' && *at != '\\')
-            at++;
-        if (at >= end || *at == '"')
+        at += __builtin_ctz((unsigned)mask);
+        if (*at == '"')
             return at;
         at += 2;
     }
+#endif
+    while (at < end && *at != '"')
+        at += *at == '\\' ? 2 : 1;
+    return at;
 }
 
 /* From behind the opening bracket to behind the one that closes it. */

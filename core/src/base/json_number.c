@@ -29,7 +29,7 @@ static int reaches_the_greatest_double(const char *at, const char *end)
         char digit;
 
         at += at < end && *at == '.';
-        digit = at < end ? *at++ : '0';
+        digit = (char)(at < end ? *at++ : '0');
         if (digit != *limit)
             return digit > *limit;
     }

@@ -1,5 +1,7 @@
 #include "base/thread.h"
 
+#include "base/clock.h"
+
 #include <signal.h>
 #include <time.h>
 
@@ -55,7 +57,8 @@ void segmo__cond_init(segmo__cond *cond)
 
 int segmo__cond_wait_until(segmo__cond *cond, segmo__mutex *mutex, int64_t deadline_ms)
 {
-    struct timespec when = {.tv_sec = deadline_ms / 1000, .tv_nsec = deadline_ms % 1000 * 1000000};
+    int64_t system_ms = segmo__clock_system_ms(deadline_ms);
+    struct timespec when = {.tv_sec = system_ms / 1000, .tv_nsec = system_ms % 1000 * 1000000};
 
     return pthread_cond_timedwait(cond, mutex, &when) == 0;
 }

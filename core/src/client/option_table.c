@@ -5,12 +5,15 @@
  */
 #include "client/option_table.h"
 
+#include "base/buf.h"
+
 #include <string.h>
 
 #define NO_LIMIT  UINT64_MAX
 #define DAY_MS    86400000u
 #define OF_SOURCE SEGMO__OPTION_OF_SOURCE
 #define MAY_EMPTY SEGMO__OPTION_MAY_EMPTY
+#define ADDRESS   SEGMO__OPTION_ADDRESS
 
 /* clang-format off */
 #define TEXT(name, bits, fallback, words) {name, SEGMO__OPTION_TEXT, bits, fallback, NULL, 0, 0, words}
@@ -36,7 +39,7 @@ const segmo__option segmo__options[] = {
     CHOICE("segment.region", OF_SOURCE, "us|eu", "us",
            "The region of the Segment workspace. Segment refuses, or loses without a word, what is "
            "sent to the wrong one. Most workspaces are in the US."),
-    TEXT("segment.host", OF_SOURCE, NULL,
+    TEXT("segment.host", OF_SOURCE | ADDRESS, NULL,
          "Another address for Segment's API: a custom domain, a proxy or a sandbox. Beats "
          "segment.region. A bare name means https; a trailing slash or /v1 is left out."),
     FLAG("segment.enabled", OF_SOURCE, NULL,
@@ -85,7 +88,7 @@ const segmo__option segmo__options[] = {
          "The data centre of the MoEngage workspace: 1 to 6 or 101, also written DC_01 or dc-1, or "
          "US, EU, IND, SGP, IDN. The number stands in the dashboard's address, "
          "dashboard-0X.moengage.com. The default is the one Segment's own setting has."),
-    TEXT("moengage.url", OF_SOURCE, NULL,
+    TEXT("moengage.url", OF_SOURCE | ADDRESS, NULL,
          "Another address for MoEngage's API: a proxy or a sandbox. Beats moengage.data_center."),
     CHOICE(
         "moengage.kind", OF_SOURCE, "classic|actions", "classic",
@@ -236,7 +239,7 @@ const segmo__option segmo__options[] = {
     TIME("delivery.connect_timeout_ms", "5000", 1, 600000,
          "How long connecting may take, in milliseconds."),
     TEXT(
-        "delivery.proxy", MAY_EMPTY, NULL,
+        "delivery.proxy", MAY_EMPTY | ADDRESS, NULL,
         "The proxy for all requests, for example http://proxy:3128; empty: none. Default: what the "
         "environment says (https_proxy, no_proxy)."),
     TEXT("delivery.ca_file", 0, NULL,
@@ -259,6 +262,9 @@ const segmo__option segmo__options[] = {
     FLAG("reports.letters", 0, "false",
          "Report a dead message with its whole letter, the message and the answer, and not only "
          "its messageId and the reason. Such reports hold personal data."),
+    FLAG("reports.steps", 0, "false",
+         "With reports.attempts: also report that a request starts (its outcome is \"started\"), "
+         "and name the messages that are skipped, so that each one can be followed."),
     COUNT("reports.max", "10000", 1, 10000000,
           "How many reports wait to be read. More are counted, not kept."),
     FLAG("debug", 0, "false",
@@ -317,6 +323,20 @@ const segmo__option segmo__options[] = {
            "A second one that counts as well, so that the first can be changed without a gap."),
     TEXT("gateway.export_source", 0, NULL,
          "The id of the source that the campaign export goes to. Default: the only source."),
+    FLAG("gateway.page", 0, "false",
+         "Show what passes on a page at /debug: every message with its values, so personal data. "
+         "Only this machine may open it, with its token. Read at start only."),
+    SECRET("gateway.page_token", 0,
+           "What opens the page; at least 16 characters. Without it a random one is made at start "
+           "and kept in the file page-token of the spool directory. Read at start only."),
+    TEXT("gateway.page_hosts", 0, NULL,
+         "Names, separated by blanks, by which other machines may open the page: what stands in "
+         "the browser's address bar, with the port where it shows one. Put TLS in front. Read at "
+         "start only."),
+    COUNT("gateway.page_messages", "10000", 100, 1000000,
+          "How many messages the page keeps. Read at start only."),
+    SIZE("gateway.page_memory", "10MiB", 1048576, 4294967295,
+         "How many bytes of messages it keeps; with more the oldest go first. Read at start only."),
     TEXT("library.name", 0, "segmo", "The name in context.library of messages that bring none."),
     TEXT("library.version", 0, SEGMO_VERSION,
          "The version in context.library of messages that bring none."),
@@ -344,14 +364,9 @@ const segmo__option *segmo__option_find_in_source(const char *name)
     return NULL;
 }
 
-static char to_lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
-}
-
 static char to_upper(char c)
 {
-    return c >= 'a' && c <= 'z' ? (char)(c - ('a' - 'A')) : c;
+    return (char)(c >= 'a' && c <= 'z' ? c - ('a' - 'A') : c);
 }
 
 /* Levenshtein's segmo__option_distance; letters that differ in case only count as equal. */
@@ -366,7 +381,7 @@ unsigned segmo__option_distance(const char *a, const char *b)
         unsigned diagonal = row[0]++;
 
         for (size_t j = 0; j < len; j++) {
-            unsigned replaced = diagonal + (to_lower(a[i]) != to_lower(b[j]));
+            unsigned replaced = diagonal + (segmo__ascii_lower(a[i]) != segmo__ascii_lower(b[j]));
             unsigned shorter = (row[j] < row[j + 1] ? row[j] : row[j + 1]) + 1;
 
             diagonal = row[j + 1];
@@ -404,6 +419,6 @@ void segmo__option_env_name(const segmo__option *opt, char out[SEGMO__OPTION_NAM
 
     memcpy(out, "SEGMO_", 6);
     for (const char *c = opt->name; *c; c++)
-        out[at++] = *c == '.' ? '_' : to_upper(*c);
+        out[at++] = (char)(*c == '.' ? '_' : to_upper(*c));
     out[at] = '\0';
 }

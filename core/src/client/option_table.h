@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SEGMO__OPTION_COUNT    99
+#define SEGMO__OPTION_COUNT    105
 #define SEGMO__OPTION_PASSED   SEGMO__OPTION_COUNT /* the slot of what is handed on to librdkafka */
 #define SEGMO__OPTION_SLOTS    (SEGMO__OPTION_COUNT + 1)
 #define SEGMO__OPTION_NAME_MAX 64
@@ -27,6 +27,7 @@ typedef enum segmo__option_type {
     1u                             /* may differ from source to source: allowed inside `sources`   \
                                     */
 #define SEGMO__OPTION_MAY_EMPTY 2u /* the empty text means something */
+#define SEGMO__OPTION_ADDRESS   4u /* may be user:password@host: the password is not shown */
 
 typedef struct segmo__option {
     const char *name;

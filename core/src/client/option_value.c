@@ -8,11 +8,6 @@
 
 #define DAY_MS 86400000u
 
-static char to_lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
-}
-
 static int check_text(const segmo__option *opt, segmo__slice value, const char *field,
                       segmo_error **err)
 {
@@ -34,7 +29,7 @@ static int same_ignoring_case(segmo__slice value, const char *word, size_t len)
     if (value.len != len)
         return 0;
     for (size_t i = 0; i < len; i++)
-        if (to_lower(value.at[i]) != word[i])
+        if (segmo__ascii_lower(value.at[i]) != word[i])
             return 0;
     return 1;
 }

@@ -428,7 +428,8 @@ static int check_together(const segmo_config *config, segmo_error **err)
     if (in_memory && given(config, "spool.dir"))
         return segmo__fail(err, SEGMO_ERR_OPTION, "spool.memory_only",
                            "spool.memory_only keeps nothing in spool.dir; leave one of them out");
-    if (in_memory && strcmp(segmo__config_value(config, "spool.sync"), "always") == 0)
+    if (in_memory &&
+        segmo__slice_is(segmo__slice_of(segmo__config_value(config, "spool.sync")), "always"))
         return segmo__fail(err, SEGMO_ERR_OPTION, "spool.sync",
                            "spool.sync = always needs a disk; leave out spool.memory_only");
     if ((segmo__config_flag(config, "kafka.enabled") ||

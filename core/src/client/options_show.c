@@ -30,6 +30,42 @@ static void put_masked(segmo__buf *out, segmo__slice secret)
     segmo__buf_free(&text);
 }
 
+/* The password of user:password@host, or a user that is one; length 0: there is none. */
+static segmo__slice password_in(segmo__slice address)
+{
+    const char *scheme = memmem(address.at, address.len, "://", 3);
+    const char *start = scheme ? scheme + 3 : address.at, *colon;
+    const char *end = memrchr(start, '@', (size_t)(address.at + address.len - start));
+
+    if (!end)
+        return (segmo__slice){start, 0};
+    colon = memchr(start, ':', (size_t)(end - start));
+    if (colon)
+        start = colon + 1;
+    return (segmo__slice){start, (size_t)(end - start)};
+}
+
+static void add_address(segmo__buf *out, segmo__slice address)
+{
+    segmo__slice password = password_in(address);
+
+    segmo__buf_add(out, address.at, (size_t)(password.at - address.at));
+    if (password.len > 0)
+        segmo__buf_add_lit(out, "***");
+    password.at += password.len;
+    segmo__buf_add(out, password.at, (size_t)(address.at + address.len - password.at));
+}
+
+static void put_address(segmo__buf *out, segmo__slice address)
+{
+    segmo__buf text;
+
+    segmo__buf_init(&text, SEGMO__OPTIONS_MAX);
+    add_address(&text, address);
+    segmo__json_put_string(out, text.data ? text.data : "", text.len);
+    segmo__buf_free(&text);
+}
+
 static void put_masked_source(segmo__buf *out, segmo__slice entry)
 {
     segmo__json_walk walk;
@@ -50,6 +86,8 @@ static void put_masked_source(segmo__buf *out, segmo__slice entry)
         segmo__buf_add_char(out, ':');
         if (opt->type == SEGMO__OPTION_SECRET)
             put_masked(out, (segmo__slice){value.at + 1, value.len - 2});
+        else if (opt->bits & SEGMO__OPTION_ADDRESS)
+            put_address(out, (segmo__slice){value.at + 1, value.len - 2});
         else
             segmo__buf_add_slice(out, value);
     }
@@ -80,6 +118,8 @@ static void put_value(segmo__buf *out, const segmo__option *opt, const char *val
         put_masked_sources(out, segmo__slice_of(value));
     else if (opt->type == SEGMO__OPTION_SECRET)
         put_masked(out, segmo__slice_of(value));
+    else if (opt->bits & SEGMO__OPTION_ADDRESS)
+        put_address(out, segmo__slice_of(value));
     else if (opt->type == SEGMO__OPTION_FLAG || opt->type == SEGMO__OPTION_COUNTER)
         segmo__buf_add_str(out, value);
     else
@@ -124,16 +164,6 @@ int segmo_config_number(const segmo_config *config, const char *name, uint64_t *
     return SEGMO_OK;
 }
 
-/* Every byte of `text` is compared, whatever the ones before said. */
-static int is_same(segmo__slice secret, segmo__slice text)
-{
-    volatile unsigned char differs = secret.len != text.len;
-
-    for (size_t i = 0; i < text.len; i++)
-        differs |= (unsigned char)text.at[i] ^ (unsigned char)secret.at[i % secret.len];
-    return !differs;
-}
-
 int segmo_config_secret_is(const segmo_config *config, const char *name, const char *text,
                            size_t text_len, segmo_error **err)
 {
@@ -154,7 +184,8 @@ int segmo_config_secret_is(const segmo_config *config, const char *name, const c
     if (opt->type != SEGMO__OPTION_SECRET)
         return segmo__fail(err, SEGMO_ERR_OPTION, name, "%s is no secret; read it", name);
     value = segmo__config_find(config, opt, &from);
-    return value && *value && is_same(segmo__slice_of(value), (segmo__slice){text, text_len});
+    return value && *value &&
+           segmo__same_secret(segmo__slice_of(value), (segmo__slice){text, text_len});
 }
 
 /* What is handed on to librdkafka, without a secret. */
@@ -221,6 +252,8 @@ int segmo_config_get(const segmo_config *config, const char *name, char **out, s
         put_masked_sources(&text, segmo__slice_of(value));
     else if (opt->type == SEGMO__OPTION_SECRET)
         add_masked(&text, segmo__slice_of(value));
+    else if (opt->bits & SEGMO__OPTION_ADDRESS)
+        add_address(&text, segmo__slice_of(value));
     else
         segmo__buf_add_str(&text, value);
     return hand_out(&text, out, NULL, err);

@@ -42,6 +42,7 @@ segmo__outlet *segmo__outlet_new(segmo__outlet_shop *shop, segmo__destination de
     outlet->destination = destination;
     outlet->source = source_hash;
     outlet->mean_bytes = 1024;
+    segmo__buf_init(&outlet->skip_ids, 2 * SEGMO__OUTLET_BODY_MAX);
     rules = segmo__client_rules(shop->client);
     segmo__outlet_fill_buckets(outlet, rules, segmo__clock_mono_ms());
     segmo__rules_release(rules);
@@ -67,6 +68,7 @@ void segmo__outlet_free(segmo__outlet *outlet)
     free_flights(outlet->pool);
     free_flights(outlet->away);
     end_lanes(outlet);
+    segmo__buf_free(&outlet->skip_ids);
     segmo__free(outlet);
 }
 

@@ -140,34 +140,45 @@ static int64_t asked_wait(const segmo__http_answer *answer)
     return -1;
 }
 
+/* When a request that failed for now is sent again. */
+struct next_try {
+    int64_t wait_ms;
+    int holds;    /* the destination asked for the pause: all lanes keep it */
+    int counts;   /* towards delivery.max_attempts */
+    int gives_up; /* that was the last attempt */
+};
+
 /* "At once" is done once: who says it again and again would be stormed. */
-static void flight_retries(segmo__outlet *outlet, const segmo__rules *rules,
-                           const segmo__source *source, segmo__flight *flight,
-                           const segmo__http_answer *answer, const char *reason, segmo__slice words,
-                           int64_t now_ms)
+static struct next_try plan_retry(const segmo__outlet *outlet, const segmo__rules *rules,
+                                  const segmo__flight *flight, const segmo__http_answer *answer)
 {
     uint32_t failures = flight->items[0].failures + 1u;
     int64_t wait = asked_wait(answer);
     segmo__backoff backoff;
 
-    if (wait == 0 && flight->attempts > 0) {
-        wait = segmo__backoff_delay(backoff_of(outlet, rules, &backoff), flight->attempts,
-                                    segmo__id_random());
-        segmo__lanes_retry(outlet->lanes, flight->lane, now_ms + wait, 0);
-        return;
-    }
-    if (wait >= 0) {
-        if (now_ms + wait > outlet->hold_until_ms)
-            outlet->hold_until_ms = now_ms + wait;
-        segmo__lanes_retry(outlet->lanes, flight->lane, now_ms + wait, 0);
-        return;
-    }
-    if (rules->limits.max_attempts > 0 && failures >= rules->limits.max_attempts) {
-        flight_dies(outlet, source, flight, reason, answer->status, words, now_ms);
-        return;
-    }
+    if (wait == 0 && flight->attempts > 0)
+        return (struct next_try){.wait_ms =
+                                     segmo__backoff_delay(backoff_of(outlet, rules, &backoff),
+                                                          flight->attempts, segmo__id_random())};
+    if (wait >= 0)
+        return (struct next_try){.wait_ms = wait, .holds = 1};
+    if (rules->limits.max_attempts > 0 && failures >= rules->limits.max_attempts)
+        return (struct next_try){.gives_up = 1};
     wait = segmo__backoff_delay(backoff_of(outlet, rules, &backoff), failures, segmo__id_random());
-    segmo__lanes_retry(outlet->lanes, flight->lane, now_ms + wait, 1);
+    return (struct next_try){.wait_ms = wait, .counts = 1};
+}
+
+static void flight_retries(segmo__outlet *outlet, const segmo__source *source,
+                           segmo__flight *flight, const struct next_try *next, const char *reason,
+                           int status, segmo__slice words, int64_t now_ms)
+{
+    if (next->gives_up) {
+        flight_dies(outlet, source, flight, reason, status, words, now_ms);
+        return;
+    }
+    if (next->holds && now_ms + next->wait_ms > outlet->hold_until_ms)
+        outlet->hold_until_ms = now_ms + next->wait_ms;
+    segmo__lanes_retry(outlet->lanes, flight->lane, now_ms + next->wait_ms, next->counts);
 }
 
 static void single_refused(segmo__outlet *outlet, const segmo__source *source,
@@ -219,9 +230,24 @@ static void flight_arrived(segmo__outlet *outlet, segmo__flight *flight, const s
     }
 }
 
+/* Until the messages of a request are tried again; negative: they are not, or nobody knows yet. */
+static int64_t retry_wait(segmo__verdict verdict, const struct next_try *next)
+{
+    switch (verdict) {
+    case SEGMO__VERDICT_RETRY:
+    case SEGMO__VERDICT_SLOW:
+        return next->gives_up ? -1 : next->wait_ms;
+    case SEGMO__VERDICT_PAUSE:
+        return PROBE_MS;
+    default:
+        return -1;
+    }
+}
+
 static void report_attempt(segmo__outlet *outlet, const segmo__source *source,
                            const segmo__flight *flight, const segmo__http_answer *answer,
-                           const char *reason, segmo__slice code, segmo__slice words)
+                           const char *reason, int64_t retry_in_ms, segmo__slice code,
+                           segmo__slice words)
 {
     segmo__buf members;
 
@@ -232,6 +258,11 @@ static void report_attempt(segmo__outlet *outlet, const segmo__source *source,
                     segmo__destination_name(outlet->destination), answer->status,
                     flight->attempts + 1, (long long)answer->latency_us, reason);
     segmo__json_put_text(&members, source->id);
+    segmo__buf_add_lit(&members, ",\"retry_in_ms\":");
+    if (retry_in_ms < 0)
+        segmo__buf_add_lit(&members, "null");
+    else
+        segmo__buf_add_i64(&members, retry_in_ms);
     segmo__buf_add_lit(&members, ",\"code\":");
     segmo__json_put_string(&members, code.at, code.len);
     segmo__buf_add_lit(&members, ",\"answer\":");
@@ -266,9 +297,9 @@ static void answer_words(const segmo__http_answer *answer, segmo__buf *code, seg
         segmo__status_error_text(answer->body, code, words);
 }
 
-static void act(segmo__outlet *outlet, const segmo__rules *rules, const segmo__source *source,
-                segmo__flight *flight, const segmo__http_answer *answer, segmo__verdict verdict,
-                const char *reason, const char *remedy, segmo__slice words, int64_t now_ms)
+static void act(segmo__outlet *outlet, const segmo__source *source, segmo__flight *flight,
+                int status, segmo__verdict verdict, const struct next_try *next, const char *reason,
+                const char *remedy, segmo__slice words, int64_t now_ms)
 {
     switch (verdict) {
     case SEGMO__VERDICT_DELIVERED:
@@ -277,17 +308,17 @@ static void act(segmo__outlet *outlet, const segmo__rules *rules, const segmo__s
         break;
     case SEGMO__VERDICT_RETRY:
     case SEGMO__VERDICT_SLOW:
-        flight_retries(outlet, rules, source, flight, answer, reason, words, now_ms);
+        flight_retries(outlet, source, flight, next, reason, status, words, now_ms);
         break;
     case SEGMO__VERDICT_SPLIT:
     case SEGMO__VERDICT_BISECT:
-        flight_is_cut(outlet, source, flight, verdict, reason, answer->status, words, now_ms);
+        flight_is_cut(outlet, source, flight, verdict, reason, status, words, now_ms);
         break;
     case SEGMO__VERDICT_DEAD:
-        flight_dies(outlet, source, flight, reason, answer->status, words, now_ms);
+        flight_dies(outlet, source, flight, reason, status, words, now_ms);
         break;
     case SEGMO__VERDICT_PAUSE:
-        pause_outlet(flight, source, reason, answer->status, remedy, now_ms);
+        pause_outlet(flight, source, reason, status, remedy, now_ms);
         break;
     }
 }
@@ -299,6 +330,7 @@ void segmo__outlet_answer(segmo__flight *flight, const segmo__rules *rules,
     const segmo__source *source = segmo__settings_source_by_hash(rules->settings, outlet->source);
     const char *reason = "delivered", *remedy;
     segmo__verdict verdict = judge(outlet, answer, &reason, &remedy);
+    struct next_try next = plan_retry(outlet, rules, flight, answer);
     segmo__buf code, words;
 
     segmo__flight_return(flight);
@@ -313,13 +345,13 @@ void segmo__outlet_answer(segmo__flight *flight, const segmo__rules *rules,
         answer_words(answer, &code, &words);
     }
     if (rules->limits.report_attempts && source)
-        report_attempt(outlet, source, flight, answer, reason, segmo__buf_slice(&code),
-                       segmo__buf_slice(&words));
+        report_attempt(outlet, source, flight, answer, reason, retry_wait(verdict, &next),
+                       segmo__buf_slice(&code), segmo__buf_slice(&words));
     if (!source && outlet->lanes && flight->epoch == outlet->epoch)
         segmo__outlet_begin_epoch(
             outlet); /* the source is gone from the settings: its messages wait on disk */
     else if (source && outlet->lanes && flight->epoch == outlet->epoch)
-        act(outlet, rules, source, flight, answer, verdict, reason, remedy,
+        act(outlet, source, flight, answer->status, verdict, &next, reason, remedy,
             segmo__buf_slice(&words), now_ms);
     segmo__buf_free(&code);
     segmo__buf_free(&words);

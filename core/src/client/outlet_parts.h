@@ -61,6 +61,7 @@ struct segmo__outlet {
     segmo__flight *away; /* sent, the answer not yet here */
     uint64_t skips;      /* not reported yet */
     const char *skip_reason;
+    segmo__buf skip_ids; /* with reports.steps */
     int64_t warning_second;
     uint32_t warnings_in_second;
 };
@@ -88,7 +89,8 @@ segmo__record_ref segmo__outlet_place(const segmo__lane_item *item);
 int segmo__outlet_read_back(segmo__outlet *outlet, const segmo__lane_item *item,
                             segmo__message *message);
 void segmo__outlet_settle_delivered(segmo__outlet *outlet, const segmo__lane_item *item);
-void segmo__outlet_settle_skipped(segmo__outlet *outlet, const segmo__record_ref *place,
+void segmo__outlet_settle_skipped(segmo__outlet *outlet, const segmo__rules *rules,
+                                  const segmo__record_ref *place, const segmo__message *message,
                                   const char *reason);
 void segmo__outlet_report_skips(segmo__outlet *outlet);
 /* The dead letter is written first: without it the message stays pending. 0 when it could not be

@@ -12,9 +12,9 @@ static uint32_t batch_size(const segmo__outlet *outlet, const segmo__rules *rule
     return fits < 1 ? 1 : fits < count ? (uint32_t)fits : count;
 }
 
-static void take_record(segmo__outlet *outlet, const segmo__source *source,
-                        const segmo__record_ref *ref, segmo__slice stored, uint64_t backlog,
-                        uint32_t batch, int64_t now_ms)
+static void take_record(segmo__outlet *outlet, const segmo__rules *rules,
+                        const segmo__source *source, const segmo__record_ref *ref,
+                        segmo__slice stored, uint64_t backlog, uint32_t batch, int64_t now_ms)
 {
     segmo__message message;
     segmo__decision decision;
@@ -24,7 +24,7 @@ static void take_record(segmo__outlet *outlet, const segmo__source *source,
         return;
     decision = segmo__route(source, &message, outlet->destination);
     if (!decision.send) {
-        segmo__outlet_settle_skipped(outlet, ref, decision.reason);
+        segmo__outlet_settle_skipped(outlet, rules, ref, &message, decision.reason);
         return;
     }
     item = (segmo__lane_item){.user = (uint32_t)(message.user ^ message.user >> 32),
@@ -52,7 +52,7 @@ static void read_spool(segmo__outlet *outlet, const segmo__rules *rules,
         for (uint32_t i = 0; i < batch; i++) {
             if (segmo__lanes_full(outlet->lanes) || !segmo__outlet_next(outlet, &ref, &stored))
                 return;
-            take_record(outlet, source, &ref, stored, backlog, batch, now_ms);
+            take_record(outlet, rules, source, &ref, stored, backlog, batch, now_ms);
         }
     }
 }

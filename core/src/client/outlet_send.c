@@ -102,7 +102,7 @@ static enum packed pack_item(segmo__outlet *outlet, const segmo__rules *rules, s
         packed = PACK_FULL;
         break;
     case SEGMO__ADD_SKIP:
-        segmo__outlet_settle_skipped(outlet, &place, reason);
+        segmo__outlet_settle_skipped(outlet, rules, &place, &message, reason);
         packed = PACK_SETTLED;
         break;
     case SEGMO__ADD_LATER:
@@ -211,8 +211,10 @@ static int launch(segmo__outlet *outlet, const segmo__rules *rules, const segmo_
     segmo__outlet_shop *shop = outlet->shop;
     int gzipped = 0;
 
-    segmo__count(&outlet->tally->bytes_raw, body->bytes->len);
     segmo__buf_add_char(&flight->url, '\0');
+    if (flight->url.failed)
+        return segmo__fail_memory(err);
+    segmo__count(&outlet->tally->bytes_raw, body->bytes->len);
     flight->endpoint = body->endpoint;
     if (compresses(outlet, rules)) {
         if (segmo__packer_give(shop->packer, body->bytes, &flight->body, flight))
@@ -253,6 +255,23 @@ void segmo__outlets_start_packed(segmo__outlet_shop *shop, const segmo__rules *r
 
     while (segmo__packer_take(shop->packer, &flight, &gzipped))
         start_packed(flight, rules, gzipped, now_ms);
+}
+
+static void report_start(segmo__outlet *outlet, const segmo__source *source,
+                         const segmo__flight *flight)
+{
+    segmo__buf members;
+
+    segmo__buf_init(&members, SEGMO__OUTLET_BODY_MAX);
+    segmo__buf_addf(&members,
+                    "\"destination\":\"%s\",\"attempt\":%u,\"outcome\":\"started\",\"source\":",
+                    segmo__destination_name(outlet->destination), flight->attempts + 1);
+    segmo__json_put_text(&members, source->id);
+    segmo__buf_add_lit(&members, ",\"messageIds\":[");
+    segmo__buf_add_slice(&members, segmo__buf_slice(&flight->ids));
+    segmo__buf_add_char(&members, ']');
+    segmo__reports_add(outlet->client->reports, SEGMO_REPORT_ATTEMPT, segmo__buf_slice(&members));
+    segmo__buf_free(&members);
 }
 
 /* Sends the front of a lane. 0 when nothing more can be sent now. */
@@ -296,6 +315,8 @@ int segmo__outlet_send(segmo__outlet *outlet, const segmo__rules *rules,
         return 0;
     }
     segmo__flight_depart(flight);
+    if (rules->limits.report_attempts && rules->limits.report_steps)
+        report_start(outlet, source, flight);
     report_notes(outlet, now_ms);
     rate_take(outlet, &body, now_ms);
     segmo__lanes_sent(outlet->lanes, lane, flight->count);

@@ -2,6 +2,8 @@
 #include "client/outlet_parts.h"
 #include "client/pipeline.h"
 
+#define SKIP_IDS_BYTES 65536 /* then they are reported */
+
 segmo__record_ref segmo__outlet_place(const segmo__lane_item *item)
 {
     return (segmo__record_ref){item->place[0], item->place[1], item->place[2]};
@@ -23,25 +25,43 @@ void segmo__outlet_settle_delivered(segmo__outlet *outlet, const segmo__lane_ite
 
 void segmo__outlet_report_skips(segmo__outlet *outlet)
 {
-    if (outlet->skips > 0)
-        segmo__reports_tell(outlet->client->reports, SEGMO_REPORT_SKIPPED,
-                            "\"destination\":\"%s\",\"reason\":\"%s\",\"count\":%llu",
-                            segmo__destination_name(outlet->destination), outlet->skip_reason,
-                            (unsigned long long)outlet->skips);
+    segmo__buf members;
+
+    if (outlet->skips == 0)
+        return;
+    segmo__buf_init(&members, SEGMO__OUTLET_BODY_MAX);
+    segmo__buf_addf(&members, "\"destination\":\"%s\",\"reason\":\"%s\",\"count\":%llu",
+                    segmo__destination_name(outlet->destination), outlet->skip_reason,
+                    (unsigned long long)outlet->skips);
+    if (outlet->skip_ids.len > 0) {
+        segmo__buf_add_lit(&members, ",\"messageIds\":[");
+        segmo__buf_add_slice(&members, segmo__buf_slice(&outlet->skip_ids));
+        segmo__buf_add_char(&members, ']');
+    }
+    segmo__reports_add(outlet->client->reports, SEGMO_REPORT_SKIPPED, segmo__buf_slice(&members));
+    segmo__buf_free(&members);
+    segmo__buf_clear(&outlet->skip_ids);
     outlet->skips = 0;
 }
 
-void segmo__outlet_settle_skipped(segmo__outlet *outlet, const segmo__record_ref *place,
+void segmo__outlet_settle_skipped(segmo__outlet *outlet, const segmo__rules *rules,
+                                  const segmo__record_ref *place, const segmo__message *message,
                                   const char *reason)
 {
     if (!settle(outlet, place, SEGMO__SKIPPED))
         return;
     segmo__count(&outlet->tally->skipped, 1);
     segmo__reasons_add(&outlet->tally->skipped_for, reason, 1);
-    if (outlet->skips > 0 && outlet->skip_reason != reason)
+    if ((outlet->skips > 0 && outlet->skip_reason != reason) ||
+        outlet->skip_ids.len > SKIP_IDS_BYTES)
         segmo__outlet_report_skips(outlet);
     outlet->skip_reason = reason;
     outlet->skips++;
+    if (!rules->limits.report_steps)
+        return;
+    if (outlet->skip_ids.len > 0)
+        segmo__buf_add_char(&outlet->skip_ids, ',');
+    segmo__buf_add_slice(&outlet->skip_ids, segmo__message_part(message, SEGMO__PART_MESSAGE_ID));
 }
 
 /* Writes the dead letter first: without it the message stays pending. 0 when it could not be

@@ -24,7 +24,8 @@ static void put_source(segmo__buf *out, const segmo__source *source, const char 
 {
     static const char *const types[] = {"server", "javascript", "android", "ios", "http"};
     const segmo__moengage_settings *moengage = &source->moengage;
-    int by_key = name && source->write_key && strcmp(name, source->write_key) == 0;
+    int by_key = name && source->write_key &&
+                 segmo__same_secret(segmo__slice_of(source->write_key), segmo__slice_of(name));
 
     segmo__buf_add_lit(out, "{\"id\":");
     segmo__json_put_text(out, source->id);
@@ -46,7 +47,8 @@ static void put_source(segmo__buf *out, const segmo__source *source, const char 
     }
     segmo__buf_add_lit(out, "{\"app_id\":");
     segmo__json_put_text(out, moengage->app_id);
-    segmo__buf_addf(out, ",\"test\":%s}}", moengage->test ? "true" : "false");
+    segmo__buf_addf(out, ",\"test\":%s,\"forwards\":%s}}", moengage->test ? "true" : "false",
+                    moengage->forward ? "true" : "false");
 }
 
 int segmo__pipeline_source_json(segmo_client *client, const char *name, segmo__buf *out,

@@ -66,6 +66,7 @@ static void read_limits(segmo__limits_in_force *limits, const segmo_config *conf
         .report_delivered = segmo__config_flag(config, "reports.delivered"),
         .report_attempts = segmo__config_flag(config, "reports.attempts"),
         .report_letters = segmo__config_flag(config, "reports.letters"),
+        .report_steps = segmo__config_flag(config, "reports.steps"),
         .debug = segmo__config_flag(config, "debug"),
         .gzip = segmo__config_flag(config, "delivery.gzip"),
         .gzip_level = (uint32_t)segmo__config_number(config, "delivery.gzip_level"),

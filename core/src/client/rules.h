@@ -20,6 +20,7 @@ typedef struct segmo__limits_in_force {
     int report_delivered;
     int report_attempts;
     int report_letters;
+    int report_steps;
     int debug;
     int gzip;
     uint32_t gzip_level;

@@ -153,9 +153,12 @@ int segmo__storage_json(const segmo_config *config, segmo__buf *out, segmo_error
     struct census *census = segmo__zalloc(sizeof *census);
     uint64_t letters = 0, damaged = 0;
     segmo__buf dead;
-    const char *dir;
-    int status = census ? spool_dir(config, &dir, err) : segmo__fail_memory(err);
+    const char *dir = NULL;
+    int status;
 
+    if (!census)
+        return segmo__fail_memory(err);
+    status = spool_dir(config, &dir, err);
     segmo__buf_init(&dead, 8192);
     if (status == SEGMO_OK)
         status = segmo__spool_look(dir, count_sight, census, err);
@@ -260,8 +263,8 @@ static int read_query(struct letters *letters, const char *query, segmo_error **
          member = segmo__json_after(member)) {
         const char *name = segmo__json_name(member);
 
-        if (strcmp(name, "id") && strcmp(name, "destination") && strcmp(name, "reason") &&
-            strcmp(name, "limit") && strcmp(name, "from"))
+        if (strcmp(name, "id") != 0 && strcmp(name, "destination") != 0 &&
+            strcmp(name, "reason") != 0 && strcmp(name, "limit") != 0 && strcmp(name, "from") != 0)
             return segmo__fail(err, SEGMO_ERR_INVALID, "query",
                                "may have the members id, destination, reason, limit and from");
     }

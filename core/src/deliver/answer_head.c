@@ -68,11 +68,6 @@ int64_t segmo__answer_rate_reset(segmo__slice value, int64_t now_ms)
 
 /* ---- lines ---- */
 
-static char lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
-}
-
 /* `name` is in lower case and ends with the colon. */
 static void keep_if_named(segmo__header_value *out, segmo__slice line, const char *name)
 {
@@ -82,7 +77,7 @@ static void keep_if_named(segmo__header_value *out, segmo__slice line, const cha
     if (line.len < len)
         return;
     for (size_t i = 0; i < len; i++)
-        if (lower(line.at[i]) != name[i])
+        if (segmo__ascii_lower(line.at[i]) != name[i])
             return;
     value = trim((segmo__slice){line.at + len, line.len - len});
     out->len = 0;

@@ -177,7 +177,7 @@ int segmo__batch_each(segmo__slice body, int (*each)(void *ctx, size_t index, se
     segmo__buf merged, scratch;
     segmo__json_walk walk;
     segmo__slice key, item;
-    batch b;
+    batch b = {0};
     int status = read_batch(&b, body, err);
 
     if (status != SEGMO_OK)

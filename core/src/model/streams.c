@@ -484,7 +484,7 @@ int segmo__streams_each(segmo__slice payload, const segmo__streams_rules *rules,
                         segmo_error **err)
 {
     importer in = {.rules = rules, .each = each, .ctx = ctx};
-    segmo__slice events, key, object;
+    segmo__slice events = {NULL, 0}, key, object;
     segmo__json_walk walk;
     int status = segmo__json_check(payload, err);
 

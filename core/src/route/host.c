@@ -3,16 +3,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static char to_lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
-}
-
 /* The rest of `text` behind `head`, compared without case; NULL when it begins otherwise. */
 static const char *behind(const char *text, const char *head)
 {
     for (; *head; text++, head++)
-        if (to_lower(*text) != *head)
+        if (segmo__ascii_lower(*text) != *head)
             return NULL;
     return text;
 }

@@ -90,17 +90,16 @@ static const char *option(builder *b, const char *name)
  * inherits. */
 static const char *stronger(builder *b, const char *strong, const char *weak, const char **name)
 {
-    const char *value;
+    const char *const names[] = {strong, weak};
 
-    if ((value = own(b, strong)))
-        *name = strong;
-    else if ((value = own(b, weak)))
-        *name = weak;
-    else if ((value = shared(b, strong)))
-        *name = strong;
-    else if ((value = shared(b, weak)))
-        *name = weak;
-    return value;
+    for (int i = 0; i < 4; i++) {
+        const char *value = i < 2 ? own(b, names[i]) : shared(b, names[i - 2]);
+
+        *name = names[i % 2];
+        if (value)
+            return value;
+    }
+    return NULL;
 }
 
 static int flag(builder *b, const char *name)
@@ -385,16 +384,22 @@ static int read_source(builder *b, segmo__source *source)
 
 /* ---- all sources -------------------------------------------------------------------------- */
 
+static int is_key_of(const segmo__source *source, const char *text)
+{
+    return source->write_key &&
+           segmo__same_secret(segmo__slice_of(source->write_key), segmo__slice_of(text));
+}
+
 static int check_unique(builder *b, const segmo__source *source, const segmo__source *earlier)
 {
     if (strcmp(source->id, earlier->id) == 0 || source->hash == earlier->hash)
         return fail(b, "source.id", "another source has this id already; ids must differ");
     if (!source->write_key || !earlier->write_key)
         return SEGMO_OK;
-    if (strcmp(source->write_key, earlier->write_key) == 0)
+    if (is_key_of(source, earlier->write_key))
         return fail(b, "segment.write_key",
                     "another source has this write key already; give each source its own");
-    if (strcmp(source->write_key, earlier->id) == 0 || strcmp(source->id, earlier->write_key) == 0)
+    if (is_key_of(source, earlier->id) || is_key_of(earlier, source->id))
         return fail(b, "source.id",
                     "an id equals a write key, which is a secret; choose another id");
     return SEGMO_OK;
@@ -406,7 +411,7 @@ static int add_source(builder *b)
     segmo__source *source = &settings->sources[settings->source_count];
     int status = read_source(b, source);
 
-    if (status == SEGMO_OK && source->write_key && strcmp(source->id, source->write_key) == 0)
+    if (status == SEGMO_OK && is_key_of(source, source->id))
         status =
             fail(b, "source.id", "the id is the write key, which is a secret; choose another id");
     for (size_t i = 0; status == SEGMO_OK && i < settings->source_count; i++)
@@ -500,8 +505,7 @@ const segmo__source *segmo__settings_source(const segmo__settings *settings, con
     for (size_t i = 0; i < settings->source_count; i++) {
         const segmo__source *source = &settings->sources[i];
 
-        if (strcmp(source->id, name) == 0 ||
-            (source->write_key && strcmp(source->write_key, name) == 0))
+        if (strcmp(source->id, name) == 0 || is_key_of(source, name))
             return source;
     }
     return NULL;

@@ -9,6 +9,16 @@
 #define READ_AGAIN_MS 1000
 #define GIVE_UP_AFTER 3 /* failures to read one file */
 
+/* Through the windows in which records are looked for when they are sent, and in which the next
+ * cursor finds them. */
+static ssize_t read_through_windows(void *ctx, uint32_t at, void *bytes, uint32_t len)
+{
+    segmo__spool_cursor *cursor = ctx;
+
+    return segmo__read_again_copy(&cursor->spool->again, cursor->opened, &cursor->handle, at, bytes,
+                                  len);
+}
+
 int segmo__spool_cursor_open(segmo__spool_cursor **out, segmo__spool *spool, unsigned destination,
                              segmo_error **err)
 {
@@ -18,6 +28,8 @@ int segmo__spool_cursor_open(segmo__spool_cursor **out, segmo__spool *spool, uns
         segmo__free(cursor);
         return segmo__fail_memory(err);
     }
+    cursor->reader.read = read_through_windows;
+    cursor->reader.ctx = cursor;
     cursor->spool = spool;
     cursor->destination = destination;
     cursor->handle.fd = -1;
@@ -223,13 +235,15 @@ enum { READ_WANTED, READ_OTHER, READ_LATER };
 static int read_one(segmo__spool_cursor *cursor, segmo__segment_record *record)
 {
     spool_file *file = cursor->file;
-    uint32_t was_at = cursor->reader.at;
+    uint32_t was_at = cursor->reader.at, end = end_of(file);
     int code;
 
     if (must_wait(file))
         return READ_LATER;
-    cursor->reader.end = end_of(file);
+    cursor->reader.end = end;
     code = segmo__segment_reader_next(&cursor->reader, record);
+    if (code == 0 && cursor->reader.end < end)
+        code = -EIO; /* somebody has cut it: what was appended is not there */
     if (code < 0) {
         note_failure(cursor->spool, file, code);
         if (is_given_up(file))

@@ -39,17 +39,22 @@ static int offer(segmo__spool *spool, spool_file *file)
     return in_order;
 }
 
-/* What fails here is tried again by the appender that needs the file; it tells why. */
+/* What fails here is tried again by the appender that needs the file; it tells why. Only a file
+ * that will soon be full is filled first: one that takes minutes would have its pieces synced again
+ * and again. */
 static void prepare_next(segmo__spool *spool)
 {
     spool_file *file;
-    int is_there;
+    int is_there, busy;
 
     pthread_mutex_lock(&spool->append);
     is_there = spool->prepared != NULL;
+    busy = spool->busy;
     pthread_mutex_unlock(&spool->append);
     if (is_there || segmo__spool_file_create(spool, &file) != 0)
         return;
+    if (busy)
+        segmo__file_fill(&file->file, SEGMO__SEGMENT_DATA);
     prefault(file);
     while (!offer(spool, file)) {
         if (segmo__spool_file_rename(spool, file) == 0)

@@ -1,6 +1,6 @@
-/* Records that are read again, when their message is sent. Lanes ask for them out of order but near
- * to each other, so files are read in windows, and the last ones are kept: a record costs a look-up
- * instead of a system call. The worker's thread. */
+/* Records that are read again, when their message is sent. Cursors read files in windows, and the
+ * last ones are kept: a message that is sent soon, or read by another destination's cursor, costs a
+ * look-up instead of a system call. The worker's thread. */
 #include "spool/spool_parts.h"
 
 #include "base/mem.h"
@@ -72,30 +72,58 @@ static read_window *slot_of(read_again *again, const spool_file *file, uint32_t 
     return &again->windows[(file->number * in_file + at / WINDOW) % READ_WINDOWS];
 }
 
-static int fill_window(read_again *again, read_window *window, spool_file *file, uint32_t at)
+static int holds(const read_window *window, const spool_file *file, uint32_t start, uint32_t len)
+{
+    return window->file == file && window->at == start && window->len >= len;
+}
+
+/* A window of a file that grew is read on from where it ended. */
+static int fill_window(read_window *window, const spool_file *file, const segmo__file *handle,
+                       uint32_t start)
 {
     uint32_t end = atomic_load_explicit(&file->end, memory_order_acquire);
-    uint32_t wanted = end - at < WINDOW ? end - at : WINDOW;
-    const segmo__file *handle;
+    uint32_t wanted = end - start < WINDOW ? end - start : WINDOW;
+    uint32_t have = holds(window, file, start, 0) ? window->len : 0;
     ssize_t got;
-    int code;
 
     window->file = NULL;
     if (!window->bytes && !(window->bytes = segmo__alloc(WINDOW)))
         return -ENOMEM;
-    code = find_handle(again, file, &handle);
-    if (code != 0)
-        return code;
-    got = segmo__file_read(handle, at, window->bytes, wanted);
+    got = segmo__file_read(handle, start + have, window->bytes + have, wanted - have);
     if (got < 0)
         return (int)got;
     window->file = file;
-    window->at = at;
-    window->len = (uint32_t)got;
+    window->at = start;
+    window->len = have + (uint32_t)got;
     return 0;
 }
 
-/* The bytes of a whole record; in a window when it lies in one, else read for itself. */
+ssize_t segmo__read_again_copy(read_again *again, const spool_file *file, const segmo__file *handle,
+                               uint32_t at, char *bytes, uint32_t len)
+{
+    uint32_t done = 0;
+    int is_short = 0;
+
+    while (done < len && !is_short) {
+        uint32_t in_window = (at + done) % WINDOW, start = at + done - in_window;
+        uint32_t part = len - done < WINDOW - in_window ? len - done : WINDOW - in_window;
+        read_window *window = slot_of(again, file, start);
+        int code = holds(window, file, start, in_window + part)
+                       ? 0
+                       : fill_window(window, file, handle, start);
+
+        if (code != 0)
+            return code;
+        is_short = window->len < in_window + part;
+        if (is_short)
+            part = window->len > in_window ? window->len - in_window : 0;
+        memcpy(bytes + done, window->bytes + in_window, part);
+        done += part;
+    }
+    return done;
+}
+
+/* The bytes of a whole record; in a window when it lies in one, else copied together. */
 static int find_bytes(read_again *again, spool_file *file, uint32_t at, uint32_t len,
                       const char **out)
 {
@@ -103,15 +131,11 @@ static int find_bytes(read_again *again, spool_file *file, uint32_t at, uint32_t
     read_window *window = slot_of(again, file, start);
     const segmo__file *handle;
     ssize_t got;
-    int code = 0;
+    int code;
 
-    if (at + len <= start + WINDOW) {
-        if (window->file != file || window->at != start || window->len < at + len - start)
-            code = fill_window(again, window, file, start);
+    if (holds(window, file, start, at + len - start)) {
         *out = window->bytes + (at - start);
-        if (code != 0)
-            return code;
-        return window->len < at + len - start ? -EIO : 0;
+        return 0;
     }
     segmo__buf_clear(&again->record);
     *out = segmo__buf_extend(&again->record, len);
@@ -120,7 +144,7 @@ static int find_bytes(read_again *again, spool_file *file, uint32_t at, uint32_t
     code = find_handle(again, file, &handle);
     if (code != 0)
         return code;
-    got = segmo__file_read(handle, at, again->record.data, len);
+    got = segmo__read_again_copy(again, file, handle, at, again->record.data, len);
     return got < 0 ? (int)got : (uint32_t)got < len ? -EIO : 0;
 }
 

@@ -30,7 +30,7 @@ int segmo__segment_create(segmo__file *out, const char *path, uint32_t size)
         return code;
     memcpy(header.magic, magic, sizeof magic);
     header.crc = header_crc(&header);
-    code = segmo__file_store(out, 0, &header, sizeof header);
+    code = segmo__file_write(out, 0, &header, sizeof header);
     if (code != 0) {
         segmo__file_close(out);
         if (path)

@@ -23,8 +23,13 @@ void segmo__segment_reader_free(segmo__segment_reader *reader)
 void segmo__segment_reader_aim(segmo__segment_reader *reader, const segmo__file *file, uint32_t at,
                                uint32_t end, int published)
 {
-    *reader = (segmo__segment_reader){
-        .file = file, .chunk = reader->chunk, .at = at, .end = end, .published = published};
+    *reader = (segmo__segment_reader){.file = file,
+                                      .read = reader->read,
+                                      .ctx = reader->ctx,
+                                      .chunk = reader->chunk,
+                                      .at = at,
+                                      .end = end,
+                                      .published = published};
 }
 
 /* Bytes of the chunk from `at` on. */
@@ -44,7 +49,8 @@ static int fill(segmo__segment_reader *reader)
     if (wanted > CHUNK)
         wanted = CHUNK;
     reader->chunk_len = 0;
-    got = segmo__file_read(reader->file, reader->at, reader->chunk, wanted);
+    got = reader->read ? reader->read(reader->ctx, reader->at, reader->chunk, wanted)
+                       : segmo__file_read(reader->file, reader->at, reader->chunk, wanted);
     if (got < 0)
         return (int)got;
     if ((uint32_t)got < wanted)

@@ -11,8 +11,13 @@ typedef struct segmo__segment_record {
     segmo__slice payload; /* valid until the next call */
 } segmo__segment_record;
 
+/* As segmo__file_read(), for who has the bytes of a file in memory already. */
+typedef ssize_t (*segmo__segment_read_fn)(void *ctx, uint32_t at, void *bytes, uint32_t len);
+
 typedef struct segmo__segment_reader {
-    const segmo__file *file; /* borrowed */
+    const segmo__file *file;     /* borrowed */
+    segmo__segment_read_fn read; /* in place of reading the file, or NULL */
+    void *ctx;
     unsigned char *chunk;
     uint32_t chunk_at, chunk_len;
     uint32_t at;   /* the next place to look at */

@@ -128,7 +128,7 @@ static void put_member(const segmo__writer *writer, segmo__buf *out, segmo__memb
 static void put_members(const segmo__writer *writer, segmo__buf *out, size_t max)
 {
     const segmo__members *table = &writer->table;
-    size_t count = segmo__members_count(table), written = 0;
+    size_t count = table->count, written = 0;
 
     segmo__buf_add_lit(out, "{");
     for (size_t i = 0; i < count && written < max; i++) {

@@ -44,8 +44,9 @@ static void put_unchanged(segmo__buf *names, segmo__slice raw_key, segmo__slice 
     memmove(names->data + at, names->data + at + 1, names->len - at);
 }
 
-/* Appends the converted key; 1 when it was in that form already. */
-static int put_converted(const segmo__writer *writer, segmo__slice raw_key, segmo__slice value)
+/* Appends the converted key, of a text that goes up to `end`; 1 when it was in that form already. */
+static int put_converted(const segmo__writer *writer, segmo__slice raw_key, segmo__slice value,
+                         const char *end)
 {
     segmo__room *room = writer->table.room;
     segmo__buf *names = &room->names;
@@ -53,7 +54,7 @@ static int put_converted(const segmo__writer *writer, segmo__slice raw_key, segm
     size_t at = names->len;
     segmo__slice key;
 
-    if (naming != SEGMO__NAMING_NONE && segmo__is_snake_case(raw_key)) {
+    if (naming != SEGMO__NAMING_NONE && segmo__is_snake_case(raw_key, end)) {
         segmo__buf_add_slice(names, raw_key);
         return 1;
     }
@@ -75,14 +76,14 @@ static int put_converted(const segmo__writer *writer, segmo__slice raw_key, segm
 
 /* Names a member: the path so far and the converted key. */
 static void name_member(const segmo__writer *writer, segmo__member *member,
-                        const struct place *place, segmo__slice raw_key)
+                        const struct place *place, segmo__slice raw_key, const char *end)
 {
     segmo__room *room = writer->table.room;
     size_t at = room->names.len;
     int own;
 
     segmo__buf_add_slice(&room->names, segmo__buf_slice(&room->path));
-    own = put_converted(writer, raw_key, member->value);
+    own = put_converted(writer, raw_key, member->value, end);
     member->rank = !own || !place->own ? SEGMO__RANK_CONVERTED
                    : room->path.len    ? SEGMO__RANK_OWN_INSIDE
                                        : SEGMO__RANK_OWN;
@@ -221,7 +222,7 @@ static void flatten(segmo__writer *writer, segmo__member *member, segmo__json_cu
                     struct place place)
 {
     segmo__room *room = writer->table.room;
-    size_t path_len = room->path.len, members = segmo__members_count(&writer->table);
+    size_t path_len = room->path.len, members = writer->table.count;
 
     room->path.len = 0;
     segmo__buf_add_slice(&room->path, name_of(writer, member));
@@ -233,7 +234,7 @@ static void flatten(segmo__writer *writer, segmo__member *member, segmo__json_cu
     else
         collect_list(writer, cursor, place);
     member->value.len = (size_t)(cursor->at - member->value.at);
-    if (segmo__members_count(&writer->table) == members && segmo__json_is_empty(member->value))
+    if (writer->table.count == members && segmo__json_is_empty(member->value))
         remark(writer, SEGMO__REMARK_EMPTY_OBJECT, member->value);
     room->path.len = path_len;
 }
@@ -283,7 +284,7 @@ static void collect(segmo__writer *writer, segmo__json_cursor *cursor, struct pl
             segmo__json_take(cursor);
             continue;
         }
-        name_member(writer, &member, &place, key);
+        name_member(writer, &member, &place, key, cursor->end);
         if (room->names.failed)
             return;
         if (may_be_standard)

@@ -4,7 +4,7 @@
 
 #define NAME(text)                                                                                 \
     {                                                                                              \
-        text, sizeof text - 1                                                                      \
+        (text), sizeof(text) - 1                                                                   \
     }
 #define KEY_MAX 128 /* longer than any key that is looked for, every letter of it escaped */
 

@@ -77,7 +77,7 @@ int segmo__room_status(const segmo__room *room)
 /* ---- names -------------------------------------------------------------------------------- */
 
 /* Names are short: up to 16 bytes, two words that may overlap hold all of one. */
-static uint32_t hash_of(segmo__slice name)
+static inline uint32_t hash_of(segmo__slice name)
 {
     uint64_t head = 0, tail = 0;
 
@@ -107,7 +107,7 @@ static uint16_t *slots_of(const segmo__members *table)
 }
 
 /* The slot of the member with that name, or the empty one where it belongs. */
-static uint16_t *slot_for(const segmo__members *table, const segmo__member *wanted)
+static inline uint16_t *slot_for(const segmo__members *table, const segmo__member *wanted)
 {
     uint16_t *slots = slots_of(table);
     segmo__slice name = segmo__members_name(table, wanted);
@@ -125,13 +125,11 @@ static uint16_t *slot_for(const segmo__members *table, const segmo__member *want
 
 static int grow(segmo__members *table)
 {
-    size_t count = segmo__members_count(table);
-
     if (!segmo__buf_extend(&table->room->slots, table->slot_count * sizeof(uint16_t)))
         return 0;
     table->slot_count *= 2;
     memset(slots_of(table), 0, table->slot_count * sizeof(uint16_t));
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < table->count; i++) {
         segmo__member *member = segmo__members_at(table, i);
 
         if (!member->hidden)
@@ -150,7 +148,7 @@ int segmo__members_begin(segmo__members *table)
     table->first = room->members.len / sizeof(segmo__member);
     table->slots = room->slots.len / sizeof(uint16_t);
     table->slot_count = FIRST_SLOTS;
-    table->shown = 0;
+    table->count = table->shown = 0;
     if (!segmo__buf_reserve(&room->names, 1) ||
         !segmo__buf_extend(&room->slots, FIRST_SLOTS * sizeof(uint16_t)))
         return 0;
@@ -168,10 +166,14 @@ void segmo__members_end(segmo__members *table)
 }
 
 /* Adds a member behind the others; its index + 1, or 0 when there is no room. */
-static uint16_t push(segmo__members *table, const segmo__member *member)
+static inline uint16_t push(segmo__members *table, const segmo__member *member)
 {
-    segmo__buf_add(&table->room->members, member, sizeof *member);
-    return table->room->members.failed ? 0 : (uint16_t)segmo__members_count(table);
+    char *at = segmo__buf_extend(&table->room->members, sizeof *member);
+
+    if (!at)
+        return 0;
+    memcpy(at, member, sizeof *member);
+    return (uint16_t)++table->count;
 }
 
 static void lose(segmo__members *table, segmo__slice value)
@@ -235,7 +237,7 @@ void segmo__members_add(segmo__members *table, segmo__member *added)
         standing->hidden = 1;
         table->shown--;
     }
-    added->last = (uint16_t)(segmo__members_count(table) + 1);
+    added->last = (uint16_t)(table->count + 1);
     *slot = push(table, added);
     table->shown++;
 }

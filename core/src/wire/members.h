@@ -53,7 +53,8 @@ typedef struct segmo__members {
     segmo__remarks *remarks;
     size_t names, first, slots; /* where its part of each stack starts */
     size_t slot_count;
-    uint32_t shown; /* members that will be written */
+    uint32_t count; /* members */
+    uint32_t shown; /* those that will be written */
 } segmo__members;
 
 segmo__room *segmo__room_enter(void); /* the thread's room, emptied */
@@ -70,11 +71,6 @@ void segmo__members_add(segmo__members *table, segmo__member *member);
 static inline segmo__member *segmo__members_at(const segmo__members *table, size_t index)
 {
     return (segmo__member *)(void *)table->room->members.data + table->first + index;
-}
-
-static inline size_t segmo__members_count(const segmo__members *table)
-{
-    return table->room->members.len / sizeof(segmo__member) - table->first;
 }
 
 static inline segmo__slice segmo__members_name(const segmo__members *table,

@@ -10,7 +10,7 @@
 #define ZONE_MAX   128 /* longer than any zone's name, with escapes */
 #define ID_MAX     256 /* longer than any id that is refused, with escapes */
 
-#define LEAD(text) ((segmo__slice){text, sizeof text - 1})
+#define LEAD(text) ((segmo__slice){(text), sizeof(text) - 1})
 
 /* One transformation. */
 struct job {

@@ -2,6 +2,10 @@
  * other bytes part words, so a name without any of them converts to nothing. */
 #include "wire/snake_case.h"
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 static int is_lower(char c)
 {
     return c >= 'a' && c <= 'z';
@@ -44,10 +48,35 @@ static size_t good_prefix(segmo__slice key, int *splits_upper)
     return at;
 }
 
-int segmo__is_snake_case(segmo__slice key)
+#ifdef __SSE2__
+static inline unsigned in_range(__m128i bytes, char least, char most)
+{
+    __m128i from_least = _mm_sub_epi8(bytes, _mm_set1_epi8(least));
+    __m128i within = _mm_min_epu8(from_least, _mm_set1_epi8((char)(most - least)));
+
+    return (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(within, from_least));
+}
+
+/* All of a key of 1 to 16 bytes at once: no underscore is the first, the last or behind another. */
+static inline int is_short_snake_case(segmo__slice key)
+{
+    __m128i bytes = _mm_loadu_si128((const __m128i *)key.at);
+    unsigned all = 0xFFFFu >> (16 - key.len), last = 1u << (key.len - 1);
+    unsigned words = (in_range(bytes, 'a', 'z') | in_range(bytes, '0', '9')) & all;
+    unsigned underscores = in_range(bytes, '_', '_') & all;
+
+    return (words | underscores) == all && !(underscores & (underscores << 1 | 1u | last));
+}
+#endif
+
+int segmo__is_snake_case(segmo__slice key, const char *end)
 {
     char before = '_';
 
+#ifdef __SSE2__
+    if (key.len - 1 < 16 && end - key.at >= 16)
+        return is_short_snake_case(key);
+#endif
     for (size_t i = 0; i < key.len; i++) {
         char c = key.at[i];
 

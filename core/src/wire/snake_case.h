@@ -5,8 +5,8 @@
 #include "base/buf.h"
 
 /* 1 when either conversion leaves the key alone, by a quick look: words of small letters and
- * digits, each parted by one underscore. */
-int segmo__is_snake_case(segmo__slice key);
+ * digits, each parted by one underscore. The key stands in a text that goes up to `end`. */
+int segmo__is_snake_case(segmo__slice key, const char *end);
 
 /* Appends the snake_case form of a decoded key; may append nothing ("日本語"). ASCII only, byte by
  * byte. */

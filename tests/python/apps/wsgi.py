@@ -3,11 +3,12 @@
 GET /?first=N&count=N tracks that many events of the worker that answers; their numbers start at `first`.
 """
 import os
+import sys
 from urllib.parse import parse_qs
 
 import segmo
 
-client = segmo.Client()
+client = segmo.Client(on_error=lambda report: print("heard in", os.getpid(), file=sys.stderr, flush=True))
 client.track("parent", "Server Started", {"seq": 0})
 
 

@@ -27,7 +27,7 @@ class Spool(Client):
     def _begin(self) -> None:
         self._listener.keeper = self._keeper
         super()._begin()
-        if self._keeper:
+        if self._keeper and self._begun:
             self._keeper.start()
 
     def _stop(self) -> bool:
