@@ -82,7 +82,7 @@ BENCH_BIN   := $(BENCH_SRC:tests/%.c=$(B)/%)
 .DEFAULT_GOAL := help
 .PHONY: help packages all run serve test unit vectors integration ruby check torture power-cuts \
         model faults order network processes soak fuzz fuzz-corpora differential coverage analyze \
-        reproducible lint format generated check-generated run-kafka test-kafka abi abi-record bench bench-gateway pictures \
+        reproducible lint format generated check-generated run-kafka test-kafka bench-kafka abi abi-record bench bench-gateway pictures \
         wheel gem install uninstall clean
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1@\2/p' Makefile | expand -t 1 | awk -F@ '{printf "%-24s%s\n", $$1, $$2}'
@@ -140,6 +140,11 @@ test-kafka: ## Kafka at length: 200,000 events on the mock cluster, then kills i
 	@$(MAKE) products host-programs
 	@$(PYTHON) -m pytest -q tests/integration/long_kafka.py
 	@$(PYTHON) tests/kafka/faults.py
+
+bench-kafka: ## figures of producer and workers, on a real cluster
+	$(PACKAGES) build run kafka
+	@$(MAKE) products bench-programs
+	@$(PYTHON) tests/kafka/bench.py
 
 check: ## the suite under sanitizers and valgrind, lint, generated files, ABI (long)
 	$(PACKAGES) build run python test check

@@ -11,6 +11,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PROGRAM = Path(os.environ.get("SEGMO_PROGRAM", ROOT / "build/release/segmo"))
+# Options of whoever runs this are no part of what is tested.
+ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("SEGMO_")}
 WRITE_KEY, APP_ID, API_KEY = "WK-run-kafka", "APPRUNKAFKA", "data-api-key"
 USERS = 200
 
@@ -24,7 +26,7 @@ class Program:
     def __init__(self, directory, name, *arguments):
         self.name, self.log = name, directory / f"{name}.log"
         with open(self.log, "ab") as log:
-            self.process = subprocess.Popen([PROGRAM, *map(str, arguments)], stdout=log, stderr=log)
+            self.process = subprocess.Popen([PROGRAM, *map(str, arguments)], stdout=log, stderr=log, env=ENVIRONMENT)
 
     def stop(self, limit_s=60):
         self.process.terminate()
@@ -41,7 +43,7 @@ class Pipeline:
         self.running, self.gateways, self.workers = [], {}, {}
         self.sandbox = subprocess.Popen(
             [PROGRAM, "sandbox", "--port", "0", "--quiet", "--write-key", WRITE_KEY, "--app-id", APP_ID,
-             "--api-key", API_KEY], stdout=subprocess.PIPE, text=True)
+             "--api-key", API_KEY], stdout=subprocess.PIPE, text=True, env=ENVIRONMENT)
         self.url = self.sandbox.stdout.readline().split()[-1]
         self.config = self.directory / "segmo.json"
         self.config.write_text(json.dumps({
