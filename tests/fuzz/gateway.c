@@ -3,7 +3,7 @@
  * settings, the second where the bytes are cut. Messages are kept in memory and go nowhere. */
 #include "help/fuzz.h"
 
-#include "gateway/gateway.h"
+#include "gateway/gateway_parts.h"
 #include "segmo.h"
 
 #include <errno.h>

@@ -2,7 +2,7 @@
 #include "base/id.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "gateway.h"
+#include "gateway_parts.h"
 #include "support/base64.h"
 
 #define CREDENTIALS_MAX 4096

@@ -1,7 +1,7 @@
 /* Why a message was refused, by Segment's names for the reasons, and the log's line about it. */
 #include "base/clock.h"
 #include "base/json.h"
-#include "gateway.h"
+#include "gateway_parts.h"
 
 #define LINES_A_SECOND 20
 

@@ -1,7 +1,7 @@
 /* MoEngage's campaign export: a Streams payload becomes messages, which go the way of all others.
  */
 #include "base/json.h"
-#include "gateway.h"
+#include "gateway_parts.h"
 
 static int fits(const struct gateway *gateway, segmo__slice secret)
 {
@@ -79,7 +79,7 @@ static void take(struct gateway *gateway, const http_request *request, gateway_s
     if (verdict.status == 200)
         put_outcome(&answer->body, skipped, rejected);
     else
-        routes_answer(answer, &verdict);
+        answers_verdict(answer, &verdict);
 }
 
 void export_serve(struct gateway *gateway, const http_request *request, http_answer *answer)
@@ -91,28 +91,29 @@ void export_serve(struct gateway *gateway, const http_request *request, http_ans
     char *text = NULL;
 
     if (!gateway->settings.export_open) {
-        routes_refusal(answer, 404, "not_found", "the export is closed: set gateway.export_secret");
+        answers_refusal(answer, 404, "not_found",
+                        "the export is closed: set gateway.export_secret");
         return;
     }
     if (!may_export(gateway, request->head)) {
-        routes_refusal(answer, 401, "unauthorized", "the export's secret is missing or wrong");
+        answers_refusal(answer, 401, "unauthorized", "the export's secret is missing or wrong");
         segmo__buf_add_lit(&answer->fields, "WWW-Authenticate: Basic realm=\"export\"\r\n");
         return;
     }
     source = callers_find(gateway, segmo__slice_of(gateway->settings.export_source));
     if (!source) {
-        routes_refusal(answer, 503, "unknown_source",
-                       "gateway.export_source names no source that is configured");
+        answers_refusal(answer, 503, "unknown_source",
+                        "gateway.export_source names no source that is configured");
         return;
     }
     if (!intake_decode(gateway, request, &body, &refusal)) {
-        routes_answer(answer, &refusal);
+        answers_verdict(answer, &refusal);
         return;
     }
     if (segmo_convert_streams(gateway->config, body.at, body.len, &text, &converted.len, &error) !=
         SEGMO_OK) {
-        routes_refusal(answer, 400, "invalid_json",
-                       error ? segmo_error_message(error) : "memory ran out");
+        answers_refusal(answer, 400, "invalid_json",
+                        error ? segmo_error_message(error) : "memory ran out");
     } else {
         converted.at = text;
         take(gateway, request, source, converted, answer);

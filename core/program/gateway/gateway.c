@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "gateway_parts.h"
 #include "gauge.h"
 #include "listen.h"
 #include "support/output.h"
@@ -31,16 +32,6 @@ struct life {
     const char *file; /* of the configuration, or NULL */
     int64_t file_mtime_ns, file_size, looked_ms;
 };
-
-int64_t gateway_oldest_age_ms(const struct gateway *gateway)
-{
-    return gauge_age_ms(gateway->gauge);
-}
-
-uint64_t gateway_dead_letters(const struct gateway *gateway)
-{
-    return gauge_dead_letters(gateway->gauge);
-}
 
 /* ---- settings ---- */
 

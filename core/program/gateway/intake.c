@@ -6,7 +6,7 @@
 #include "base/id.h"
 #include "base/json.h"
 #include "base/json_cursor.h"
-#include "gateway.h"
+#include "gateway_parts.h"
 #include "stamp.h"
 #include "support/inflate.h"
 
@@ -92,7 +92,7 @@ static segmo__slice text_of_placed(const struct tray *tray, const struct placed 
 
 static const char *sender(const intake *in, char peer[HTTP_PEER_LEN])
 {
-    routes_sender(in->gateway, in->request, peer);
+    sender_address(in->gateway, in->request, peer);
     return strcmp(peer, "unix") == 0 ? NULL : peer;
 }
 

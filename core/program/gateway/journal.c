@@ -1,7 +1,7 @@
 /* Structured log: one JSON object a line on stderr, never a secret or a payload value. */
 #include "base/clock.h"
 #include "base/json.h"
-#include "gateway.h"
+#include "gateway_parts.h"
 
 #include <poll.h>
 #include <unistd.h>

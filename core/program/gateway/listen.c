@@ -1,7 +1,7 @@
 #include "listen.h"
 
 #include "command.h"
-#include "gateway.h"
+#include "gateway_parts.h"
 #include "support/output.h"
 
 #include <arpa/inet.h>

@@ -1,7 +1,8 @@
 /* Health, readiness, and the counts as Prometheus reads them. */
 #include "base/clock.h"
 #include "base/json.h"
-#include "gateway.h"
+#include "gateway_parts.h"
+#include "gauge.h"
 
 #include <stdio.h>
 
@@ -33,19 +34,19 @@ void health_ready(struct gateway *gateway, http_answer *answer)
     segmo__json *stats = stats_of(gateway);
     int disk_full = segmo__json_bool(segmo__json_get(segmo__json_get(stats, "spool"), "disk_full"),
                                      stats == NULL);
-    int64_t age_ms = gateway_oldest_age_ms(gateway);
+    int64_t age_ms = gauge_age_ms(gateway->gauge);
     char words[160];
 
     segmo__json_free(stats);
     if (gateway->stopping) {
-        routes_refusal(answer, 503, "stopping", "the gateway is stopping");
+        answers_refusal(answer, 503, "stopping", "the gateway is stopping");
     } else if (disk_full) {
-        routes_refusal(answer, 503, "disk_full", "the spool's disk is full");
+        answers_refusal(answer, 503, "disk_full", "the spool's disk is full");
     } else if (age_ms > gateway->settings.ready_max_age_ms) {
         snprintf(words, sizeof words,
                  "the oldest message waits for %lld s, gateway.ready_max_age_ms allows %lld",
                  (long long)age_ms / 1000, (long long)gateway->settings.ready_max_age_ms / 1000);
-        routes_refusal(answer, 503, "queue_too_old", words);
+        answers_refusal(answer, 503, "queue_too_old", words);
     } else {
         segmo__buf_add_lit(&answer->body, "{\"status\":\"ready\"}");
     }
@@ -303,7 +304,7 @@ void metrics_serve(struct gateway *gateway, http_answer *answer)
     put_sources(out, gateway);
     put_accounts(out, stats);
     plain(out, "oldest_pending_seconds", "gauge", "Age of the oldest message that waits.",
-          (double)gateway_oldest_age_ms(gateway) / 1000);
+          (double)gauge_age_ms(gateway->gauge) / 1000);
     if (gateway->seen)
         plain(out, "duplicates_window_seconds", "gauge", "How far back messageIds are remembered.",
               (double)duplicates_reach_ms(gateway->seen, segmo__clock_wall_ms()) / 1000);

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "gauge.h"
 #include "page_parts.h"
 #include "query.h"
 #include "support/output.h"
@@ -141,7 +142,7 @@ void page_turn(struct page *page)
         return;
     page->sampled_s = now / 1000;
     second = page_series_at(&page->series, now);
-    second->oldest_ms = (uint32_t)gateway_oldest_age_ms(page->gateway);
+    second->oldest_ms = (uint32_t)gauge_age_ms(page->gateway->gauge);
     if (segmo_client_stats_json(page->gateway->client, &text, &json.len, NULL) != SEGMO_OK)
         return;
     json.at = text;
@@ -188,7 +189,7 @@ static void log_refusal(const char *words)
 static void refuse(http_answer *answer, int status, const char *code, const char *words)
 {
     log_refusal(words);
-    routes_refusal(answer, status, code, words);
+    answers_refusal(answer, status, code, words);
 }
 
 static void serve_file(const http_request *request, http_answer *answer)
@@ -198,7 +199,7 @@ static void serve_file(const http_request *request, http_answer *answer)
 
     bytes = page_file(request->head->path, &type, &len);
     if (!bytes) {
-        routes_refusal(answer, 404, "not_found", "the page has no such path");
+        answers_refusal(answer, 404, "not_found", "the page has no such path");
         return;
     }
     answer->type = type;
@@ -288,8 +289,8 @@ static void serve_message(struct page *page, const http_request *request, http_a
     if (entry)
         page_put_detail(&answer->body, page, entry);
     else
-        routes_refusal(answer, 404, "not_kept",
-                       "the page keeps the last messages only, and this one is gone");
+        answers_refusal(answer, 404, "not_kept",
+                        "the page keeps the last messages only, and this one is gone");
 }
 
 /* ---- actions ---- */
@@ -345,9 +346,9 @@ static void send_again(struct page *page, const http_request *request, http_answ
     segmo__buf_init(&query, BODY_MAX);
     why = read_query(request->body, &query);
     if (why) {
-        routes_refusal(answer, 400, "invalid_query", why);
+        answers_refusal(answer, 400, "invalid_query", why);
     } else if (!page_clerk_retry(page->clerk, query.data)) {
-        routes_refusal(answer, 409, "busy", "letters are being put back; try again in a moment");
+        answers_refusal(answer, 409, "busy", "letters are being put back; try again in a moment");
     } else {
         answer->status = 202;
         segmo__buf_add_lit(&answer->body, "{}");
@@ -406,10 +407,10 @@ static void serve_known(struct page *page, const http_request *request, http_ans
     const char *why;
 
     if (!path) {
-        routes_refusal(answer, 404, "not_found",
-                       "the page has no such path, or not by this method");
+        answers_refusal(answer, 404, "not_found",
+                        "the page has no such path, or not by this method");
     } else if (!session) {
-        routes_refusal(answer, 401, "no_session", "open the page with its token first");
+        answers_refusal(answer, 401, "no_session", "open the page with its token first");
     } else if (path->is_action && (why = page_guard_refuses_action(request->head, session))) {
         refuse(answer, 403, "forbidden", why);
     } else {

@@ -2,7 +2,7 @@
 
 #include "base/clock.h"
 #include "base/id.h"
-#include "gateway.h"
+#include "gateway_parts.h"
 
 #define SESSION_MS      (12ll * 3600 * 1000)
 #define WRONG_A_MINUTE  10
@@ -78,7 +78,7 @@ const char *page_guard_refuses(const page_guard *guard, const struct gateway *ga
     char sender[HTTP_PEER_LEN];
     int is_proxied;
 
-    routes_sender(gateway, request, sender);
+    sender_address(gateway, request, sender);
     is_proxied = http_has(request->head, HTTP_FORWARDED_FOR) && strcmp(sender, request->peer) == 0;
     if (site.len > 0 && !http_means(site, "same-origin") && !http_means(site, "none"))
         return "another web site asks for it";
@@ -194,7 +194,7 @@ void page_guard_put_cookie(http_answer *answer, const struct gateway *gateway,
     char sender[HTTP_PEER_LEN];
     int is_secure;
 
-    routes_sender(gateway, request, sender);
+    sender_address(gateway, request, sender);
     is_secure = strcmp(sender, request->peer) != 0 && /* a trusted proxy says so */
                 http_means(request->head->field[HTTP_FORWARDED_PROTO], "https");
     segmo__buf_addf(&answer->fields, "Set-Cookie: " COOKIE "=%s" COOKIE_PLACE "; Max-Age=%s%s\r\n",

@@ -2,7 +2,7 @@
 #ifndef SEGMO_GATEWAY_PAGE_PARTS_H
 #define SEGMO_GATEWAY_PAGE_PARTS_H
 
-#include "gateway.h"
+#include "gateway_parts.h"
 #include "page.h"
 #include "page_guard.h"
 #include "page_ring.h"

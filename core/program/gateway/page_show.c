@@ -1,6 +1,7 @@
 /* The page's memory as JSON: rows of the list, one message in detail, what stands still. */
 #include "base/clock.h"
 #include "base/json.h"
+#include "gauge.h"
 #include "page_parts.h"
 
 #define TEXT_MAX 200 /* of a name in a row */
@@ -328,8 +329,8 @@ void page_put_overview(segmo__buf *out, struct page *page)
 
     segmo__buf_addf(out, "{\"kept\":%llu,\"capacity\":%u,\"oldest_ms\":%lld,\"dead_letters\":%llu,",
                     (unsigned long long)(page_ring_end(page->ring) - page_ring_first(page->ring)),
-                    page->capacity, (long long)gateway_oldest_age_ms(page->gateway),
-                    (unsigned long long)gateway_dead_letters(page->gateway));
+                    page->capacity, (long long)gauge_age_ms(page->gateway->gauge),
+                    (unsigned long long)gauge_dead_letters(page->gateway->gauge));
     segmo__buf_addf(out, "\"up_ms\":%lld,\"pauses\":",
                     (long long)(segmo__clock_mono_ms() - page->gateway->started_ms));
     page_put_pauses(out, page);

@@ -1,6 +1,6 @@
 /* Messages in an image's address, for mails and pages without scripts. */
 #include "base/json.h"
-#include "gateway.h"
+#include "gateway_parts.h"
 #include "query.h"
 #include "support/base64.h"
 

@@ -1,6 +1,6 @@
 /* What the client tells, into counts and the log. */
 #include "base/json.h"
-#include "gateway.h"
+#include "gateway_parts.h"
 
 static segmo__slice member(segmo__slice report, const char *name)
 {

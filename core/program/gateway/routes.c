@@ -1,8 +1,5 @@
 /* What a path means: the table of routes, and the words around every answer. */
-#include "base/json.h"
-#include "gateway.h"
-
-#include <arpa/inet.h>
+#include "gateway_parts.h"
 
 #define MAY_GET          1u
 #define MAY_POST         2u
@@ -86,28 +83,6 @@ static int allows(const struct route *route, const http_head *head)
 
 /* ---- answering ---- */
 
-void routes_refusal(http_answer *answer, int status, const char *code, const char *words)
-{
-    answer->status = status;
-    segmo__buf_clear(&answer->body);
-    segmo__buf_addf(&answer->body, "{\"success\":false,\"code\":\"%s\",\"message\":", code);
-    segmo__json_put_text(&answer->body, words);
-    segmo__buf_add_lit(&answer->body, ",\"error\":");
-    segmo__json_put_text(&answer->body, words);
-    segmo__buf_add_char(&answer->body, '}');
-}
-
-void routes_answer(http_answer *answer, const gateway_verdict *verdict)
-{
-    if (verdict->status == 200)
-        segmo__buf_add_lit(&answer->body, "{\"success\":true}");
-    else
-        routes_refusal(answer, verdict->status, verdict->code, verdict->words);
-    if (verdict->retry_after_s > 0)
-        segmo__buf_addf(&answer->fields, "Retry-After: %d\r\nX-RateLimit-Reset: %d\r\n",
-                        verdict->retry_after_s, verdict->retry_after_s);
-}
-
 /* Browsers show an answer to their page only with these, an error's too. */
 static void put_cors(http_answer *answer, const http_head *head)
 {
@@ -135,57 +110,12 @@ static void answer_preflight(http_answer *answer)
                        "Access-Control-Max-Age: 900\r\n");
 }
 
-/* ---- who is connected ---- */
-
-static int is_trusted(const struct gateway *gateway, const char *peer)
-{
-    const char *at = gateway->settings.proxies;
-    size_t peer_len = strlen(peer);
-
-    while (at && *at) {
-        size_t len = strcspn(at, " ,");
-
-        if (len == peer_len && memcmp(at, peer, len) == 0)
-            return 1;
-        at += len + (at[len] != '\0');
-    }
-    return 0;
-}
+/* ---- the service ---- */
 
 static int is_proxy(void *ctx, const char *peer)
 {
-    return is_trusted(ctx, peer);
+    return sender_is_proxy(ctx, peer);
 }
-
-static int is_address(const char *text)
-{
-    unsigned char bytes[16];
-
-    return inet_pton(AF_INET, text, bytes) == 1 || inet_pton(AF_INET6, text, bytes) == 1;
-}
-
-/* The last entry is the one that the proxy itself has seen. */
-void routes_sender(const struct gateway *gateway, const http_request *request,
-                   char out[HTTP_PEER_LEN])
-{
-    segmo__slice list = request->head->field[HTTP_FORWARDED_FOR];
-    size_t start = list.len;
-    char text[HTTP_PEER_LEN];
-
-    memcpy(out, request->peer, HTTP_PEER_LEN);
-    if (list.len == 0 || !is_trusted(gateway, request->peer))
-        return;
-    while (start > 0 && list.at[start - 1] != ',' && list.at[start - 1] != ' ')
-        start--;
-    if (list.len - start >= sizeof text)
-        return;
-    memcpy(text, list.at + start, list.len - start);
-    text[list.len - start] = '\0';
-    if (is_address(text))
-        memcpy(out, text, sizeof text);
-}
-
-/* ---- the service ---- */
 
 static int64_t body_max(const struct route *route)
 {
@@ -202,16 +132,16 @@ static int64_t admit(void *ctx, const http_head *head, http_answer *answer)
     if (is_api(head) && segmo__slice_is(head->method, "OPTIONS")) {
         answer_preflight(answer);
     } else if (!route) {
-        routes_refusal(answer, 404, "not_found", "nothing is here; the paths are /v1/...");
+        answers_refusal(answer, 404, "not_found", "nothing is here; the paths are /v1/...");
     } else if (!allows(route, head)) {
-        routes_refusal(answer, 405, "method_not_allowed", "another method is needed here");
+        answers_refusal(answer, 405, "method_not_allowed", "another method is needed here");
         segmo__buf_add_str(&answer->fields, route->methods & MAY_POST
                                                 ? "Allow: POST, OPTIONS\r\n"
                                                 : "Allow: GET, HEAD, OPTIONS\r\n");
     } else if (encoding.len > 0 && !http_means(encoding, "gzip") &&
                !http_means(encoding, "x-gzip") && !http_means(encoding, "identity")) {
-        routes_refusal(answer, 415, "unsupported_encoding",
-                       "Content-Encoding may be gzip or identity");
+        answers_refusal(answer, 415, "unsupported_encoding",
+                        "Content-Encoding may be gzip or identity");
     } else {
         return body_max(route);
     }
@@ -230,7 +160,7 @@ static void serve_messages(struct gateway *gateway, const struct route *route,
     gateway_verdict verdict = intake_body(&in, request->body);
 
     answer->after_sync = in.wants_sync && verdict.status == 200;
-    routes_answer(answer, &verdict);
+    answers_verdict(answer, &verdict);
 }
 
 static void serve(void *ctx, const http_request *request, http_answer *answer)
@@ -299,7 +229,7 @@ static void refuse(void *ctx, const http_head *head, int status, http_answer *an
     if (status == 413 && head && is_api(head) && head->framing == HTTP_LENGTH &&
         !gateway->settings.strict)
         status = 400;
-    routes_refusal(answer, status, refusals[i].code, refusals[i].words);
+    answers_refusal(answer, status, refusals[i].code, refusals[i].words);
     if (status == 503 || status == 429)
         segmo__buf_add_lit(&answer->fields, "Retry-After: 5\r\n");
     if (head)

@@ -1,6 +1,6 @@
 /* What web and mobile libraries ask for when they start: the destinations of their source. */
 #include "base/json.h"
-#include "gateway.h"
+#include "gateway_parts.h"
 
 #define PREFIX (sizeof "/v1/projects/" - 1)
 #define SUFFIX (sizeof "/settings" - 1)
@@ -33,7 +33,7 @@ void source_settings_serve(struct gateway *gateway, const http_request *request,
     segmo__buf *out = &answer->body;
 
     if (!source) {
-        routes_refusal(answer, 404, "unknown_source", "no source has this write key");
+        answers_refusal(answer, 404, "unknown_source", "no source has this write key");
         return;
     }
     segmo__buf_add_lit(out, "{\"integrations\":{\"Segment.io\":{\"apiKey\":");

@@ -44,7 +44,8 @@ static void put_unchanged(segmo__buf *names, segmo__slice raw_key, segmo__slice 
     memmove(names->data + at, names->data + at + 1, names->len - at);
 }
 
-/* Appends the converted key, of a text that goes up to `end`; 1 when it was in that form already. */
+/* Appends the converted key, of a text that goes up to `end`; 1 when it was in that form already.
+ */
 static int put_converted(const segmo__writer *writer, segmo__slice raw_key, segmo__slice value,
                          const char *end)
 {
