@@ -3,7 +3,7 @@
 
 #include "base/clock.h"
 #include "command.h"
-#include "gateway/gateway.h"
+#include "gateway/gateway_parts.h"
 #include "gateway/listen.h"
 #include "support/output.h"
 #include "support/setup.h"
