@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #define DESTINATIONS 3
+#define SERVICES     2 /* of them, those that a message is transformed for */
 extern const char *const destination_names[DESTINATIONS]; /* "segment", "moengage", "kafka" */
 int destination_index(const char *name);                  /* -1: none has that name */
 
