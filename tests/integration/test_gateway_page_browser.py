@@ -253,7 +253,7 @@ def test_who_reads_further_down_keeps_the_place(browser, page):
     send(gateway, *[{"event": "Event %03d" % i} for i in range(200)])
     wait_rows(browser, lambda all_: all_ and all_[0][3] == "Event 199", "they are there")
     browser.evaluate("document.getElementById('list').scrollTop = 34 * 50")
-    top = "document.elementFromPoint(300, document.getElementById('list').getBoundingClientRect().y + 5).closest('.row').querySelector('.event').textContent"
+    top = "document.elementFromPoint(300, document.getElementById('list').getBoundingClientRect().y + 5)?.closest('.row')?.querySelector('.event').textContent"
     wait_until(lambda: browser.evaluate(top) == "Event 149", "it is scrolled")
     send(gateway, *[{"event": "New %d" % i} for i in range(30)])
     browser.wait("document.getElementById('newer').textContent.includes('30 newer messages')", "it says that there are newer ones")

@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-#define PAGE_TRIES   4096
+#define PAGE_TRIES   2048
 #define PAGE_REASONS 64
 
 typedef struct page_try {

@@ -77,19 +77,24 @@ static int holds(const read_window *window, const spool_file *file, uint32_t sta
     return window->file == file && window->at == start && window->len >= len;
 }
 
-/* A window of a file that grew is read on from where it ended. */
-static int fill_window(read_window *window, const spool_file *file, const segmo__file *handle,
-                       uint32_t start)
+/* A window of a file that grew is read on from where it ended. A handle of its own is opened while
+ * the file is there: somebody may delete it before it is read again. */
+static int fill_window(read_again *again, read_window *window, spool_file *file,
+                       const segmo__file *handle, uint32_t start)
 {
+    const segmo__file *from = handle;
+    int code = find_handle(again, file, &from);
     uint32_t end = atomic_load_explicit(&file->end, memory_order_acquire);
     uint32_t wanted = end - start < WINDOW ? end - start : WINDOW;
     uint32_t have = holds(window, file, start, 0) ? window->len : 0;
     ssize_t got;
 
     window->file = NULL;
+    if (!from)
+        return code;
     if (!window->bytes && !(window->bytes = segmo__alloc(WINDOW)))
         return -ENOMEM;
-    got = segmo__file_read(handle, start + have, window->bytes + have, wanted - have);
+    got = segmo__file_read(from, start + have, window->bytes + have, wanted - have);
     if (got < 0)
         return (int)got;
     window->file = file;
@@ -98,7 +103,7 @@ static int fill_window(read_window *window, const spool_file *file, const segmo_
     return 0;
 }
 
-ssize_t segmo__read_again_copy(read_again *again, const spool_file *file, const segmo__file *handle,
+ssize_t segmo__read_again_copy(read_again *again, spool_file *file, const segmo__file *handle,
                                uint32_t at, char *bytes, uint32_t len)
 {
     uint32_t done = 0;
@@ -110,7 +115,7 @@ ssize_t segmo__read_again_copy(read_again *again, const spool_file *file, const 
         read_window *window = slot_of(again, file, start);
         int code = holds(window, file, start, in_window + part)
                        ? 0
-                       : fill_window(window, file, handle, start);
+                       : fill_window(again, window, file, handle, start);
 
         if (code != 0)
             return code;
@@ -129,9 +134,7 @@ static int find_bytes(read_again *again, spool_file *file, uint32_t at, uint32_t
 {
     uint32_t start = at - at % WINDOW;
     read_window *window = slot_of(again, file, start);
-    const segmo__file *handle;
     ssize_t got;
-    int code;
 
     if (holds(window, file, start, at + len - start)) {
         *out = window->bytes + (at - start);
@@ -141,10 +144,7 @@ static int find_bytes(read_again *again, spool_file *file, uint32_t at, uint32_t
     *out = segmo__buf_extend(&again->record, len);
     if (!*out)
         return -ENOMEM;
-    code = find_handle(again, file, &handle);
-    if (code != 0)
-        return code;
-    got = segmo__read_again_copy(again, file, handle, at, again->record.data, len);
+    got = segmo__read_again_copy(again, file, NULL, at, again->record.data, len);
     return got < 0 ? (int)got : (uint32_t)got < len ? -EIO : 0;
 }
 

@@ -113,8 +113,8 @@ typedef struct read_again {
 
 void segmo__read_again_init(read_again *again);
 void segmo__read_again_free(read_again *again);
-/* As segmo__file_read() of a file that `handle` stands for. */
-ssize_t segmo__read_again_copy(read_again *again, const spool_file *file, const segmo__file *handle,
+/* As segmo__file_read(). `handle` (or NULL) serves where the file cannot be opened any more. */
+ssize_t segmo__read_again_copy(read_again *again, spool_file *file, const segmo__file *handle,
                                uint32_t at, char *bytes, uint32_t len);
 void segmo__read_again_let_go(read_again *again, const spool_file *file);
 

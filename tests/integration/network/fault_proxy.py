@@ -16,6 +16,7 @@ REQUEST, ANSWER = "request", "answer"
 CHUNK = 65536
 DRIP_BYTES, DRIP_PAUSE_S = 7, 0.001
 DELAY_S = 0.3
+SLOW_BYTES = 2000  # of a slow connection; it is closed then, so that others get their turn
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,8 @@ class Fault:
     half_close  this direction ends, the other stays open
     silence     nothing more passes in this direction, nothing is closed
     garbage     random bytes take the place of the rest, then both ends are closed
-    drip        the rest passes a few bytes at a time
-    delay       the rest passes, later
+    drip        the rest passes a few bytes at a time, until both ends are closed
+    delay       the rest passes, later, until both ends are closed
     """
     kind: str
     side: str = ANSWER
@@ -146,15 +147,16 @@ class FaultProxy:
         await self._drip(rest, source, sink, fault.kind == "drip")
 
     async def _drip(self, data, source, sink, slowly):
-        while data:
-            step = DRIP_BYTES if slowly else CHUNK
+        step, left = DRIP_BYTES if slowly else CHUNK, SLOW_BYTES
+        while data and left > 0:
             for at in range(0, len(data), step):
                 sink.write(data[at:at + step])
                 await sink.drain()
                 if slowly:
                     await asyncio.sleep(DRIP_PAUSE_S)
+            left -= len(data)
             data = await source.read(CHUNK)
-        sink.write_eof()
+        raise Broken(close)
 
 
 def close(writer):

@@ -3,6 +3,7 @@ its old messageId. `make network` runs the long form, 5,000 broken connections."
 import http.client
 import json
 import os
+import time
 
 import pytest
 
@@ -13,7 +14,7 @@ LONG = bool(os.environ.get("SEGMO_LONG"))
 WAYS = [(kind, side) for kind in KINDS for side in (REQUEST, ANSWER) if (kind, side) != ("garbage", REQUEST)]
 FAULTS_EACH = 5000 // len(WAYS) + 1 if LONG else 12
 PART = 200  # messages put at a time
-OPTIONS = {"delivery.flush_at": 20, "delivery.timeout_ms": 1000}
+OPTIONS = {"delivery.flush_at": 20, "delivery.timeout_ms": 500}
 
 
 @pytest.fixture
@@ -31,8 +32,10 @@ def put_until(host, enough, most_pending=5000):
     count = 0
     while not enough():
         if sum(of["pending"] for of in host.stats()["destinations"].values()) < most_pending:
-            host.put_all(tracks(PART, first=count, users=40))
+            host.put_all(tracks(PART, first=count, users=400))
             count += PART
+        else:
+            time.sleep(0.01)
     return count
 
 
@@ -68,7 +71,7 @@ def test_an_answer_cut_at_every_byte(host, sandbox, start_proxy, spool, end):
 
 
 def test_both_destinations_at_once(host, sandbox, start_proxy, spool):
-    proxy = start_proxy(sandbox.port, random_faults(2, share=0.5))
+    proxy = start_proxy(sandbox.port, random_faults(2))
     assert host.open(to_both(proxy.url, proxy.url, spool), OPTIONS, **{
         "moengage.events_per_minute": 1000000, "moengage.users_per_minute": 1000000}).ok
     count = put_until(host, lambda: sum(proxy.happened.values()) >= FAULTS_EACH)
@@ -79,7 +82,7 @@ def test_both_destinations_at_once(host, sandbox, start_proxy, spool):
 def test_within_tls(host, receive, certificate, start_proxy, spool):
     path = certificate("here", "IP:127.0.0.1")
     receiver = receive(certificate=path)
-    proxy = start_proxy(receiver.port, random_faults(3, share=0.7))
+    proxy = start_proxy(receiver.port, random_faults(3, answer_bytes=6000))
     assert host.open(to_segment(proxy.url.replace("http:", "https:"), spool), OPTIONS,
                      **{"delivery.ca_file": path + ".crt"}).ok
     count = put_until(host, lambda: sum(proxy.happened.values()) >= FAULTS_EACH)
