@@ -27,7 +27,7 @@ static const segmo__kafka_setting for_buriers[] = {
 static const segmo__kafka_setting for_readers[] = {
     {"auto.offset.reset", "earliest", 0},
     {"partition.assignment.strategy", "cooperative-sticky", 0},
-    {"queued.max.messages.kbytes", "8192", 0},
+    {"queued.max.messages.kbytes", "24576", 0},
     {"fetch.message.max.bytes", "524288", 0},
     {"fetch.max.bytes", "8388608", 0},
     {"fetch.wait.max.ms", "100", 0},

@@ -200,7 +200,7 @@ const segmo__option segmo__options[] = {
     TEXT("kafka.dead_topic", 0, "segmo.dead",
          "The topic for the dead letters of workers, with reason, status, attempts and the last "
          "answer. It must exist."),
-    SIZE("kafka.memory", "32MiB", 1u << 20, 1u << 30,
+    SIZE("kafka.memory", "16MiB", 1u << 20, 1u << 30,
          "How many bytes of messages a worker holds for its destination. With more it stops taking "
          "them from the brokers until some are delivered."),
     TIME("kafka.drain_ms", "20s", 0, 240000,
