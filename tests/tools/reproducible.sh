@@ -7,11 +7,13 @@ cd "$(dirname "$0")/../.."
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 products="libsegmo.so.1 libsegmo.a segmo"
+mkdir "$work/sources"
+cp -R Makefile core bindings "$work/sources" # once, so that work in the tree meanwhile makes no difference
 
 # directory, steps at once, zone, language, umask
 build() {
     mkdir -p "$work/$1"
-    cp -R Makefile core bindings "$work/$1"
+    cp -R "$work/sources/." "$work/$1"
     (umask "$5" && cd "$work/$1" && env -u MAKEFLAGS -u MAKELEVEL TZ="$3" LC_ALL="$4" make JOBS="$2" all >"$work/log" 2>&1) || {
         cat "$work/log" >&2
         exit 1
