@@ -72,7 +72,8 @@ CORE_OBJ    := $(CORE_SRC:%.c=$(B)/%.o)
 PROGRAM_OBJ := $(PROGRAM_SRC:%.c=$(B)/%.o)
 UNIT_BIN    := $(UNIT_SRC:tests/%.c=$(B)/%)
 FUZZ_BIN    := $(FUZZ_SRC:tests/%.c=$(B)/%)
-HOST_SRC    := $(wildcard tests/integration/*.c tests/differential/*.c)
+HAVE_RDKAFKA := $(wildcard /usr/include/librdkafka/rdkafka_mock.h /usr/local/include/librdkafka/rdkafka_mock.h)
+HOST_SRC    := $(filter-out $(if $(HAVE_RDKAFKA),,%/mock_kafka.c),$(wildcard tests/integration/*.c tests/differential/*.c))
 HOST_BIN    := $(HOST_SRC:tests/%.c=$(B)/%)
 BENCH_BIN   := $(BENCH_SRC:tests/%.c=$(B)/%)
 
@@ -81,7 +82,7 @@ BENCH_BIN   := $(BENCH_SRC:tests/%.c=$(B)/%)
 .DEFAULT_GOAL := help
 .PHONY: help packages all run serve test unit vectors integration ruby check torture power-cuts \
         model faults order network processes soak fuzz fuzz-corpora differential coverage analyze \
-        reproducible lint format generated check-generated abi abi-record bench bench-gateway pictures \
+        reproducible lint format generated check-generated run-kafka test-kafka bench-kafka abi abi-record bench bench-gateway pictures \
         wheel gem install uninstall clean
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1@\2/p' Makefile | expand -t 1 | awk -F@ '{printf "%-24s%s\n", $$1, $$2}'
@@ -128,6 +129,22 @@ ruby: ## the Ruby gem's tests alone
 	$(PACKAGES) build run ruby test
 	@$(MAKE) products ruby-products
 	$(SUITE) ruby:$(CONFIG)
+
+run-kafka: ## real events through a three-broker Kafka cluster on loopback, one broker killed on the way
+	$(PACKAGES) build run kafka
+	@$(MAKE) products
+	@$(PYTHON) tests/kafka/run_kafka.py
+
+test-kafka: ## Kafka at length: 200,000 events on the mock cluster, then kills in a real one (long)
+	$(PACKAGES) build run test kafka
+	@$(MAKE) products host-programs
+	@$(PYTHON) -m pytest -q tests/integration/long_kafka.py
+	@$(PYTHON) tests/kafka/faults.py
+
+bench-kafka: ## figures of producer and workers, on a real cluster
+	$(PACKAGES) build run kafka
+	@$(MAKE) products bench-programs
+	@$(PYTHON) tests/kafka/bench.py
 
 check: ## the suite under sanitizers and valgrind, lint, generated files, ABI (long)
 	$(PACKAGES) build run python test check
@@ -339,6 +356,8 @@ $(B)/fuzz/%: $(B)/tests/fuzz/%.o $(FUZZ_HELP:%.c=$(B)/%.o) $(FUZZ_MAIN) $(B)/pro
 $(B)/integration/%: $(B)/tests/integration/%.o $(B)/libsegmo.a
 	@mkdir -p $(@D)
 	$(call say,ld,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+$(B)/integration/mock_kafka: LIBS += -lrdkafka
 
 $(B)/differential/%: $(B)/tests/differential/%.o $(B)/libsegmo.a
 	@mkdir -p $(@D)

@@ -18,7 +18,7 @@ TITLES = {
     "segment": "Segment", "source": "Where messages come from", "moengage": "MoEngage",
     "spool": "Where messages wait", "dead_letters": "Dead letters", "delivery": "How messages leave",
     "close": "Closing", "reports": "Reports", "streams": "MoEngage Streams to Segment",
-    "gateway": "The gateway", "library": "The library's name in messages", "": "General",
+    "gateway": "The gateway", "kafka": "Kafka", "work": "The worker", "library": "The library's name in messages", "": "General",
 }
 TYPES = {
     "text": "text", "secret": "text, never shown", "flag": "`true` or `false`", "count": "number",

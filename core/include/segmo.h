@@ -613,7 +613,8 @@ int segmo_spool_json(const segmo_config *config, char **out, size_t *out_len, se
 
 /** The dead letters that fit `query`, as a JSON array. Changes nothing.
  *
- * `query` is a JSON object or NULL for all: {"id": [...], "destination", "reason", "limit"}.
+ * `query` is a JSON object or NULL for all: {"id": [...], "destination", "reason", "limit", "from":
+ * "kafka" for those that workers wrote to kafka.dead_topic; waits for the brokers then}.
  * Each entry: {"id", "destination", "reason", "status", "answer", "attempts", "accepted_at",
  * "died_at", "source", "message"}. `*out` is freed with segmo_free().
  * Fails with SEGMO_ERR_IO, SEGMO_ERR_JSON.

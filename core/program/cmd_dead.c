@@ -60,6 +60,7 @@ static int build_query(segmo__buf *query, const struct args *args, const char *i
         put_ids(query, args, id);
     put_text(query, args, "destination");
     put_text(query, args, "reason");
+    put_text(query, args, "from");
     if (limit > 0)
         segmo__buf_addf(query, "%s\"limit\":%" PRIu64, query->len > 1 ? "," : "", limit);
     segmo__buf_add_char(query, '}');
@@ -224,6 +225,7 @@ static const struct flag flags[] = {
     {"id", "ID", "This letter; may be repeated.", NULL},
     {"destination", "NAME", "Letters for segment or for moengage.", NULL},
     {"reason", "REASON", "Letters with this reason, as the list shows it.", NULL},
+    {"from", "PLACE", "kafka: those of workers, in kafka.dead_topic (default: the spool's).", NULL},
     {"limit", "N", "At most so many (default: all).", NULL},
     {"all", NULL, "retry, drop: every letter.", NULL},
     {"yes", NULL, "drop: really delete.", NULL},
@@ -252,6 +254,7 @@ const struct command command_dead = {
     .examples = "segmo dead list --destination moengage\n"
                 "segmo dead show 3f0c2a86-0d0b-4a8e-9f58-3a2f1b9c7d11\n"
                 "segmo dead retry --reason refused\n"
+                "segmo dead retry --from kafka --all\n"
                 "segmo dead drop --all --yes\n",
     .exits = exits,
     .run = run,

@@ -18,7 +18,7 @@ struct transform {
     const struct args *args;
     segmo_config *config;
     const char *source;
-    int wanted[DESTINATIONS];
+    int wanted[SERVICES];
     int wanted_count;
     uint64_t refused;
 };
@@ -28,9 +28,9 @@ static int choose_destinations(struct transform *transform)
     const char *to = args_value(transform->args, "to");
     int at = destination_index(to);
 
-    if (to && strcmp(to, "all") != 0 && at < 0)
+    if (to && strcmp(to, "all") != 0 && (at < 0 || at >= SERVICES))
         return args_refuse(transform->args, "--to must be segment, moengage or all");
-    for (int i = 0; i < DESTINATIONS; i++) {
+    for (int i = 0; i < SERVICES; i++) {
         transform->wanted[i] = at < 0 || at == i;
         transform->wanted_count += transform->wanted[i];
     }
@@ -77,7 +77,7 @@ static int transform_for_all(struct transform *transform, uint64_t line, segmo__
 
     segmo__buf_init(&out, 16u << 20);
     segmo__buf_add_char(&out, '{');
-    for (int i = 0; i < DESTINATIONS && status == SEGMO_OK; i++)
+    for (int i = 0; i < SERVICES && status == SEGMO_OK; i++)
         status = add_destination(transform, message, i, &out, &error);
     segmo__buf_add_char(&out, '}');
     if (status == SEGMO_OK)

@@ -48,6 +48,7 @@ struct command {
 };
 
 extern const struct command command_serve;
+extern const struct command command_work;
 extern const struct command command_send;
 extern const struct command command_import;
 extern const struct command command_transform;

@@ -70,13 +70,9 @@ const struct command command_help = {
 };
 
 const struct command *const commands[] = {
-    &command_serve,   &command_send,
-    &command_import,  &command_transform,
-    &command_explain, &command_dead,
-    &command_stats,   &command_sandbox,
-    &command_doctor,  &command_config,
-    &command_e2e,     &command_version,
-    &command_help,    NULL,
+    &command_serve,   &command_work, &command_send,    &command_import,  &command_transform,
+    &command_explain, &command_dead, &command_stats,   &command_sandbox, &command_doctor,
+    &command_config,  &command_e2e,  &command_version, &command_help,    NULL,
 };
 
 const struct command *command_find(const char *name)

@@ -34,7 +34,7 @@ ROOMS = {
 # Foreign headers and the only places that may know them.
 FOREIGN = [
     (r"curl/", ["core/src/deliver/http.c", "core/src/deliver/http_failure.", "core/src/deliver/http_url.c"]),
-    (r"librdkafka/|rdkafka", ["core/src/deliver/kafka.c"]),
+    (r"librdkafka/|rdkafka", ["core/src/deliver/kafka"]),
     (r"(?:cjson/)?cJSON", ["core/src/base/json.c"]),
     (r"libdeflate|zlib", ["core/src/deliver/compress.c", "core/program/"]),
     (r"microhttpd", ["core/program/"]),

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the Debian packages that are missing for the purposes named: build, run, python, ruby, test, bench, fuzz,
+# Installs the Debian packages that are missing for the purposes named: build, run, python, ruby, test, kafka, bench, fuzz,
 # pictures, check.
 # Silent when nothing is missing. Without root it prints the command to run and fails.
 set -eu
@@ -7,7 +7,7 @@ set -eu
 packages_for() {
     case $1 in
     build) echo gcc libc6-dev make pkg-config libcurl4-openssl-dev libcjson-dev libdeflate-dev \
-                zlib1g-dev libmicrohttpd-dev ;;
+                zlib1g-dev libmicrohttpd-dev librdkafka-dev ;;
     python) echo python3-dev python3-cffi python3-setuptools python3-wheel python3-pip python3-venv ;;
     run)   echo python3 ca-certificates ;;
     ruby)  echo ruby ruby-dev ruby-ffi bundler ;;
@@ -17,11 +17,12 @@ packages_for() {
                 python3-uvicorn python3-hypercorn python3-jwt python3-cryptography uwsgi-core uwsgi-plugin-python3 \
                 ruby-minitest ruby-rspec ruby-oj ruby-railties ruby-activerecord ruby-activejob ruby-sqlite3 \
                 puma ruby-sidekiq chromium ;;
+    kafka) echo openjdk-17-jre-headless ;;
     bench) echo wrk util-linux chromium ;;
     fuzz)  echo python3 clang libclang-rt-dev llvm ;;
     pictures) echo python3 python3-pytest chromium fonts-inter fonts-jetbrains-mono fonts-noto-color-emoji pngquant ;;
     check) echo g++ clang clang-format clang-tidy cppcheck valgrind abigail-tools python3-mypy ;;
-    *)     echo "packages.sh: unknown purpose '$1' (build, run, python, ruby, test, bench, fuzz, pictures, check)" >&2; exit 2 ;;
+    *)     echo "packages.sh: unknown purpose '$1' (build, run, python, ruby, test, kafka, bench, fuzz, pictures, check)" >&2; exit 2 ;;
     esac
 }
 

@@ -9,7 +9,7 @@
 
 #define SLICE_MS 200
 
-const char *const destination_names[DESTINATIONS] = {"segment", "moengage"};
+const char *const destination_names[DESTINATIONS] = {"segment", "moengage", "kafka"};
 
 int destination_index(const char *name)
 {

@@ -8,8 +8,9 @@
 
 #include <stdint.h>
 
-#define DESTINATIONS 2
-extern const char *const destination_names[DESTINATIONS]; /* "segment", "moengage" */
+#define DESTINATIONS 3
+#define SERVICES     2 /* of them, those that a message is transformed for */
+extern const char *const destination_names[DESTINATIONS]; /* "segment", "moengage", "kafka" */
 int destination_index(const char *name);                  /* -1: none has that name */
 
 /* A destination's counters, as segmo_client_stats_json() tells them. */

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "client/kafka_settings.h"
 #include "client/worker.h"
 #include "model/message.h"
 
@@ -85,7 +86,8 @@ static void count_adopted(segmo_client *client)
 static int open_storage(segmo_client *client, segmo_error **err)
 {
     const segmo_config *config = client->config;
-    int in_memory = segmo__config_flag(config, "spool.memory_only");
+    int in_memory = segmo__config_flag(config, "spool.memory_only") ||
+                    client->rules->limits.work_for >= 0; /* Kafka is a worker's spool */
     const char *dir = in_memory ? NULL : segmo__config_value(config, "spool.dir");
     segmo__spool_options options = {
         .dir = dir,
@@ -224,7 +226,8 @@ int segmo__client_start(segmo_client *client, segmo_error **err)
     if (atomic_load(&client->state) != SEGMO__CLIENT_OPEN) {
         status = fail_closed(err);
     } else if (!atomic_load(&client->worker)) {
-        segmo__spool_start(client->spool);
+        if (client->rules->limits.work_for < 0)
+            segmo__spool_start(client->spool);
         status = segmo__worker_start(&worker, client, err);
         if (status == SEGMO_OK)
             atomic_store_explicit(&client->worker, worker, memory_order_release);
@@ -244,15 +247,33 @@ static int has_pending(segmo_client *client)
     return 0;
 }
 
+static int need_work(const segmo__rules *rules, segmo_error **err)
+{
+    int moengage = rules->limits.work_for == SEGMO__DESTINATION_MOENGAGE;
+
+    for (size_t i = 0; i < rules->settings->source_count; i++) {
+        const segmo__source *source = &rules->settings->sources[i];
+
+        if (moengage ? source->moengage.forward : source->segment.enabled)
+            return SEGMO_OK;
+    }
+    return segmo__fail(err, SEGMO_ERR_OPTION, "kafka.work_for",
+                       "no source sends to %s; configure it there, or leave it to other workers",
+                       segmo__destination_name((segmo__destination)rules->limits.work_for));
+}
+
 /* Without a destination every message would be accepted for nowhere. */
 static int need_destination(const segmo__rules *rules, segmo_error **err)
 {
-    if (!rules->limits.delivery_enabled || segmo__settings_has_destination(rules->settings))
+    if (rules->limits.work_for >= 0)
+        return need_work(rules, err);
+    if (!rules->limits.delivery_enabled || rules->limits.to_kafka ||
+        segmo__settings_has_destination(rules->settings))
         return SEGMO_OK;
     return segmo__fail(
         err, SEGMO_ERR_OPTION, "segment.write_key",
         "no destination is configured; set segment.write_key, or moengage.app_id and "
-        "moengage.data_api_key");
+        "moengage.data_api_key, or kafka.bootstrap.servers");
 }
 
 int segmo__client_new(segmo_client **out, const segmo_config *config, segmo_error **err)
@@ -273,6 +294,9 @@ int segmo__client_new(segmo_client **out, const segmo_config *config, segmo_erro
         status = segmo__rules_new(&client->rules, client->in_force, err);
     if (status == SEGMO_OK)
         status = need_destination(client->rules, err);
+    if (status == SEGMO_OK &&
+        (client->rules->limits.to_kafka || client->rules->limits.work_for >= 0))
+        status = segmo__kafka_settings_check(client->config, err);
     if (status != SEGMO_OK)
         goto fail;
     client->reports =
@@ -282,7 +306,8 @@ int segmo__client_new(segmo_client **out, const segmo_config *config, segmo_erro
         goto fail;
     client->guard = (segmo__fork_guard){fork_prepare, fork_parent, fork_child, client, NULL, NULL};
     segmo__fork_guard_add(&client->guard);
-    if (has_pending(client)) /* adopted: deliver it without waiting for a first message */
+    if (client->rules->limits.work_for >= 0 ||
+        has_pending(client)) /* adopted: deliver it without waiting for a first message */
         status = segmo__client_start(client, err);
     if (status != SEGMO_OK) {
         segmo__client_free(client);

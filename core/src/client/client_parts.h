@@ -15,6 +15,14 @@ typedef struct segmo__worker segmo__worker;
 
 enum { SEGMO__CLIENT_OPEN, SEGMO__CLIENT_CLOSING, SEGMO__CLIENT_CLOSED };
 
+/* What a worker tells of its intake; written by its thread. */
+struct segmo__intake_counts {
+    atomic_uint assigned;
+    atomic_int_least64_t lag;       /* records behind the end of the topic, not done yet */
+    atomic_int_least64_t oldest_ms; /* when the oldest message that waits was accepted; 0: none */
+    atomic_uint_least64_t open, open_bytes;
+};
+
 struct segmo_client {
     segmo__mutex
         lock; /* start and stop of the worker, rebirth after fork; taken before rules_lock */
@@ -33,7 +41,8 @@ struct segmo_client {
     segmo__tally tally[SEGMO__DESTINATION_COUNT];
     const char *_Atomic
         paused[SEGMO__DESTINATION_COUNT]; /* why a destination is paused (static words), or NULL */
-    segmo__spool_counts last_counts;      /* when it was closed */
+    struct segmo__intake_counts intake;
+    segmo__spool_counts last_counts; /* when it was closed */
     segmo__fork_guard guard;
 };
 

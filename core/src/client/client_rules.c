@@ -1,6 +1,7 @@
 /* The rules in force, and how they change while a client runs: whole, or not at all. */
 #include "base/json.h"
 #include "client/client_parts.h"
+#include "client/kafka_settings.h"
 
 segmo__rules *segmo__client_rules(segmo_client *client)
 {
@@ -19,7 +20,10 @@ static int put_in_force(segmo_client *client, segmo_config *config, segmo_error 
     segmo__rules *fresh = NULL, *old;
     int status = segmo__rules_new(&fresh, config, err);
 
+    if (status == SEGMO_OK && fresh->limits.to_kafka)
+        status = segmo__kafka_settings_check(config, err);
     if (status != SEGMO_OK) {
+        segmo__rules_release(fresh);
         segmo_config_free(config);
         return status;
     }

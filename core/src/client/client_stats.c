@@ -52,12 +52,44 @@ static void put_destination(segmo_client *client, unsigned d, const segmo__spool
     put_failure(tally, out);
 }
 
+static int work_for(segmo_client *client)
+{
+    segmo__rules *rules = segmo__client_rules(client);
+    int destination = rules->limits.work_for;
+
+    segmo__rules_release(rules);
+    return destination;
+}
+
+/* A worker's messages wait in Kafka and in its hands, not in the spool. */
+static void put_worker(segmo_client *client, segmo__buf *out)
+{
+    const struct segmo__intake_counts *counts = &client->intake;
+    int64_t oldest_ms = atomic_load(&counts->oldest_ms);
+    int destination = work_for(client);
+
+    if (destination < 0)
+        return;
+    segmo__buf_addf(out,
+                    ",\"worker\":{\"for\":\"%s\",\"assigned\":%u,\"lag\":%lld,\"oldest_ms\":%lld,"
+                    "\"held\":%llu,\"held_bytes\":%llu}",
+                    segmo__destination_name((segmo__destination)destination),
+                    atomic_load(&counts->assigned), (long long)atomic_load(&counts->lag),
+                    (long long)(oldest_ms > 0 ? segmo__clock_wall_ms() - oldest_ms : 0),
+                    (unsigned long long)atomic_load(&counts->open),
+                    (unsigned long long)atomic_load(&counts->open_bytes));
+}
+
 void segmo__client_stats(segmo_client *client, segmo__buf *out)
 {
     segmo__spool_counts counts = client->last_counts;
 
     if (client->spool)
         segmo__spool_count(client->spool, &counts);
+    if (work_for(client) >= 0) {
+        counts.pending_records[work_for(client)] = atomic_load(&client->intake.open);
+        counts.pending_bytes[work_for(client)] = atomic_load(&client->intake.open_bytes);
+    }
     segmo__buf_addf(out, "{\"accepted\":%llu,\"destinations\":{",
                     (unsigned long long)counts.appended_records);
     for (unsigned d = 0; d < SEGMO__DESTINATION_COUNT; d++) {
@@ -66,9 +98,11 @@ void segmo__client_stats(segmo_client *client, segmo__buf *out)
         put_destination(client, d, &counts, out);
         segmo__buf_add_char(out, '}');
     }
+    segmo__buf_add_char(out, '}');
+    put_worker(client, out);
     segmo__buf_addf(
         out,
-        "},\"spool\":{\"files\":%llu,\"file_bytes\":%llu,\"adopted_records\":%llu,"
+        ",\"spool\":{\"files\":%llu,\"file_bytes\":%llu,\"adopted_records\":%llu,"
         "\"damaged_records\":%llu,\"damaged_bytes\":%llu,\"disk_full\":%s},"
         "\"dead_letters_dropped\":%llu,\"reports_dropped\":%llu}",
         (unsigned long long)counts.files, (unsigned long long)counts.file_bytes,

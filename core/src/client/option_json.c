@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "client/option_passed.h"
 #include "client/option_value.h"
 
 #include <errno.h>
@@ -63,8 +64,19 @@ static int fetch_file(const char *path, const char *field, char **text, size_t *
     return SEGMO_OK;
 }
 
-static int store_secret(const reader *in, const segmo__option *opt, const char *field,
-                        segmo__slice object)
+/* Into the option's slot, or among what is handed on. */
+static int store(const reader *in, const segmo__option *opt, const char *name, const char *field,
+                 segmo__slice value)
+{
+    if (opt)
+        return segmo__option_store(&in->slots[segmo__option_index(opt)], opt, value, field,
+                                   in->err);
+    return segmo__passed_store(&in->slots[SEGMO__OPTION_PASSED], segmo__passed_name(name), &value,
+                               field, in->err);
+}
+
+static int store_secret(const reader *in, const segmo__option *opt, const char *option,
+                        const char *field, segmo__slice object)
 {
     segmo__slice place;
     segmo__buf scratch;
@@ -90,8 +102,7 @@ static int store_secret(const reader *in, const segmo__option *opt, const char *
     else
         status = fetch_file(name, field, &text, &len, in->err);
     if (status == SEGMO_OK)
-        status = segmo__option_store(&in->slots[segmo__option_index(opt)], opt,
-                                     (segmo__slice){text, len}, field, in->err);
+        status = store(in, opt, option, field, (segmo__slice){text, len});
 done:
     segmo__free(name);
     segmo__free(text);
@@ -122,7 +133,7 @@ static int store_json_value(const reader *in, const segmo__option *opt, const ch
     if (opt->type == SEGMO__OPTION_JSON)
         return segmo__option_store(slot, opt, value, field, in->err);
     if (opt->type == SEGMO__OPTION_SECRET && kind == SEGMO__JSON_OBJECT)
-        return store_secret(in, opt, field, value);
+        return store_secret(in, opt, name, field, value);
     if (kind == SEGMO__JSON_OBJECT || kind == SEGMO__JSON_ARRAY ||
         (is_text(opt) && kind != SEGMO__JSON_STRING && kind != SEGMO__JSON_NUMBER))
         return segmo__fail(in->err, SEGMO_ERR_OPTION, field, "%s must be a %s", field,
@@ -133,6 +144,43 @@ static int store_json_value(const reader *in, const segmo__option *opt, const ch
     status = segmo__option_store(slot, opt, value, field, in->err);
     segmo__buf_free(&scratch);
     return status;
+}
+
+static int is_place_of_secret(const char *name, segmo__slice value)
+{
+    segmo__slice place;
+
+    return segmo__passed_is_secret(segmo__slice_of(name)) &&
+           segmo__json_kind_of(value) == SEGMO__JSON_OBJECT &&
+           (segmo__json_member(value, "env", &place) || segmo__json_member(value, "file", &place));
+}
+
+static int store_passed(const reader *in, const char *name, segmo__slice value)
+{
+    segmo__json_kind kind = segmo__json_kind_of(value);
+    segmo__buf scratch;
+    int status;
+
+    if (kind == SEGMO__JSON_NULL)
+        return SEGMO_OK;
+    if (is_place_of_secret(name, value))
+        return store_secret(in, NULL, name, name, value);
+    segmo__buf_init(&scratch, SEGMO__OPTIONS_MAX);
+    if (kind == SEGMO__JSON_STRING)
+        value = segmo__json_text(value, &scratch);
+    status = store(in, NULL, name, name, value);
+    segmo__buf_free(&scratch);
+    return status;
+}
+
+/* Not in `sources`, and no object that only groups names. */
+static int is_passed(const reader *in, const char *name, segmo__slice value)
+{
+    segmo__json_kind kind = segmo__json_kind_of(value);
+
+    return !in->in_source && segmo__passed_name(name) &&
+           ((kind != SEGMO__JSON_OBJECT && kind != SEGMO__JSON_ARRAY) ||
+            is_place_of_secret(name, value));
 }
 
 /* Is `name` the first part of option names, such as "segment"? */
@@ -147,7 +195,7 @@ static int is_group(const reader *in, const char *name)
         if (strncmp(full, name, len) == 0 && full[len] == '.')
             return 1;
     }
-    return 0;
+    return !in->in_source && strncmp(name, "kafka.", 6) == 0;
 }
 
 static int fail_unknown_in(const reader *in, const char *name)
@@ -191,6 +239,8 @@ static int read_options(const reader *in, const char *prefix, segmo__slice objec
         opt = in->in_source ? segmo__option_find_in_source(name) : segmo__option_find(name);
         if (opt)
             status = store_json_value(in, opt, name, value);
+        else if (is_passed(in, name, value))
+            status = store_passed(in, name, value);
         else if (is_group(in, name) && segmo__json_kind_of(value) == SEGMO__JSON_OBJECT)
             status = read_options(in, name, value);
         else
@@ -220,7 +270,7 @@ static void add_source(segmo__buf *out, char *const *slots)
 
 int segmo__option_add_sources(segmo__buf *out, segmo__slice array, segmo_error **err)
 {
-    char *slots[SEGMO__OPTION_COUNT] = {NULL};
+    char *slots[SEGMO__OPTION_SLOTS] = {NULL};
     char where[32];
     reader in = {slots, 1, where, err};
     segmo__json_walk walk;

@@ -180,6 +180,34 @@ const segmo__option segmo__options[] = {
            "call waits for room. drop_oldest: the oldest waiting message becomes a dead letter."),
     SIZE("dead_letters.max_bytes", "256MiB", 0, NO_LIMIT,
          "How many bytes of dead letters are kept; the oldest file goes first."),
+    /* Kafka as the queue */
+    TEXT("kafka.bootstrap.servers", 0, NULL,
+         "The brokers to begin with, host:port with commas between. Every other name kafka.NAME is "
+         "handed on to librdkafka as NAME: kafka.security.protocol, kafka.sasl.username, "
+         "kafka.linger.ms and so on; in the environment SEGMO_KAFKA_SASL_USERNAME."),
+    FLAG("kafka.enabled", 0, NULL,
+         "Send accepted messages to the topic, for `segmo work` to deliver, and no longer straight "
+         "to Segment and MoEngage. A change while the client runs lets what waits leave by the old "
+         "way first. Default: true as soon as kafka.bootstrap.servers is set."),
+    TEXT("kafka.topic", 0, "segmo.events",
+         "The topic that messages wait in. It must exist; the key of a message is its user."),
+    CHOICE("kafka.work_for", 0, "segment|moengage", NULL,
+           "Makes the client a worker: it takes messages from the topic for this destination and "
+           "delivers them, and accepts none itself. `segmo work` sets it."),
+    TEXT("kafka.group", 0, "segmo",
+         "The name in front of the workers' consumer groups: segmo-segment and segmo-moengage, one "
+         "for each destination."),
+    TEXT("kafka.dead_topic", 0, "segmo.dead",
+         "The topic for the dead letters of workers, with reason, status, attempts and the last "
+         "answer. It must exist."),
+    SIZE("kafka.memory", "16MiB", 1u << 20, 1u << 30,
+         "How many bytes of messages a worker holds for its destination. With more it stops taking "
+         "them from the brokers until some are delivered."),
+    TIME("kafka.drain_ms", "20s", 0, 240000,
+         "How long requests under way may take when a worker's partitions go to another one. What "
+         "is not answered by then is delivered again there."),
+    TEXT("work.listen", 0, "127.0.0.1:8090",
+         "Where `segmo work` serves /healthz, /readyz and /metrics. Read at start only."),
     /* how they leave */
     FLAG("delivery.enabled", 0, "true",
          "Send at all. With false messages only wait in the spool, for another process to send."),

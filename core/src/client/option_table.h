@@ -7,7 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SEGMO__OPTION_COUNT    96
+#define SEGMO__OPTION_COUNT    105
+#define SEGMO__OPTION_PASSED   SEGMO__OPTION_COUNT /* the slot of what is handed on to librdkafka */
+#define SEGMO__OPTION_SLOTS    (SEGMO__OPTION_COUNT + 1)
 #define SEGMO__OPTION_NAME_MAX 64
 
 typedef enum segmo__option_type {

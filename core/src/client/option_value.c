@@ -164,7 +164,7 @@ int segmo__option_store(char **slot, const segmo__option *opt, segmo__slice valu
 
 void segmo__option_clear(char **slots)
 {
-    for (size_t i = 0; i < SEGMO__OPTION_COUNT; i++) {
+    for (size_t i = 0; i < SEGMO__OPTION_SLOTS; i++) {
         segmo__free(slots[i]);
         slots[i] = NULL;
     }

@@ -7,8 +7,10 @@
 #include "client/options.h"
 
 #include "base/file.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "client/option_json.h"
+#include "client/option_passed.h"
 #include "client/option_table.h"
 #include "client/option_value.h"
 
@@ -21,7 +23,7 @@
 #define COUNT_OF(all) (sizeof(all) / sizeof(all)[0])
 
 struct segmo_config {
-    char *values[LAYER_COUNT][SEGMO__OPTION_COUNT];
+    char *values[LAYER_COUNT][SEGMO__OPTION_SLOTS];
     char *spool_dir; /* the computed default of spool.dir; NULL when there is none */
     char *file;
     segmo__config_stamp stamp; /* of the file as it was read */
@@ -123,6 +125,15 @@ static int need_both(const segmo_config *config, const char *text, const char *n
     return status == SEGMO_OK ? segmo__need(text, name, err) : status;
 }
 
+static int set_passed(segmo_config *config, const char *name, const char *value, segmo_error **err)
+{
+    char **slot = &layer(config, SEGMO__FROM_SET)[SEGMO__OPTION_PASSED];
+    segmo__slice text = segmo__slice_of(value);
+
+    forget_derived(config);
+    return segmo__passed_store(slot, segmo__passed_name(name), value ? &text : NULL, name, err);
+}
+
 int segmo_config_set(segmo_config *config, const char *name, const char *value, segmo_error **err)
 {
     int status = need_both(config, name, "name", err);
@@ -131,6 +142,8 @@ int segmo_config_set(segmo_config *config, const char *name, const char *value, 
 
     if (status != SEGMO_OK)
         return status;
+    if (!opt && segmo__passed_name(name))
+        return set_passed(config, name, value, err);
     if (!opt)
         return segmo__config_unknown(name, err);
     forget_derived(config);
@@ -146,12 +159,12 @@ static void replace_layer(segmo_config *config, segmo__option_from from, char **
 {
     forget_derived(config);
     segmo__option_clear(layer(config, from));
-    memcpy(layer(config, from), slots, SEGMO__OPTION_COUNT * sizeof *slots);
+    memcpy(layer(config, from), slots, SEGMO__OPTION_SLOTS * sizeof *slots);
 }
 
 int segmo_config_load(segmo_config *config, const char *path, segmo_error **err)
 {
-    char *slots[SEGMO__OPTION_COUNT] = {NULL};
+    char *slots[SEGMO__OPTION_SLOTS] = {NULL};
     int status = need_both(config, path, "path", err);
     segmo__config_stamp stamp;
     char *kept;
@@ -242,11 +255,18 @@ static int read_env(char **slots, const char *entry, segmo_error **err)
 {
     const char *equals = strchr(entry, '=');
     size_t len = equals ? (size_t)(equals - entry) : 0;
+    char name[SEGMO__OPTION_NAME_MAX + 8];
     const segmo__option *opt;
+    segmo__slice value;
 
     if (len < 6 || memcmp(entry, "SEGMO_", 6) != 0 || is_reserved(entry, len))
         return SEGMO_OK;
     opt = option_of_env(entry, len);
+    if (!opt && segmo__passed_of_env(entry, len, name, sizeof name) && segmo__passed_name(name)) {
+        value = segmo__slice_of(equals + 1);
+        return segmo__passed_store(&slots[SEGMO__OPTION_PASSED], segmo__passed_name(name), &value,
+                                   name, err);
+    }
     if (!opt)
         return fail_unknown_env(entry, len, err);
     return segmo__option_store(&slots[segmo__option_index(opt)], opt, segmo__slice_of(equals + 1),
@@ -255,7 +275,7 @@ static int read_env(char **slots, const char *entry, segmo_error **err)
 
 int segmo_config_load_env(segmo_config *config, segmo_error **err)
 {
-    char *slots[SEGMO__OPTION_COUNT] = {NULL};
+    char *slots[SEGMO__OPTION_SLOTS] = {NULL};
     int status = segmo__need(config, "config", err);
 
     if (status != SEGMO_OK)
@@ -272,7 +292,7 @@ int segmo_config_load_env(segmo_config *config, segmo_error **err)
 static int copy_slots(segmo_config *copy, const segmo_config *config)
 {
     for (size_t i = 0; i < LAYER_COUNT; i++) {
-        for (size_t j = 0; j < SEGMO__OPTION_COUNT; j++) {
+        for (size_t j = 0; j < SEGMO__OPTION_SLOTS; j++) {
             copy->values[i][j] = segmo__strdup(config->values[i][j]);
             if (config->values[i][j] && !copy->values[i][j])
                 return 0;
@@ -312,6 +332,37 @@ const char *segmo__config_find(const segmo_config *config, const segmo__option *
         if (config->values[*from - 1][segmo__option_index(opt)])
             return config->values[*from - 1][segmo__option_index(opt)];
     return strcmp(opt->name, "spool.dir") == 0 ? config->spool_dir : opt->fallback;
+}
+
+int segmo__config_passed(const segmo_config *config, const char *name, segmo__slice *value,
+                         segmo__option_from *from)
+{
+    for (*from = SEGMO__FROM_SET; *from != SEGMO__FROM_DEFAULT; (*from)--)
+        if (segmo__passed_find(config->values[*from - 1][SEGMO__OPTION_PASSED], name, value))
+            return 1;
+    return 0;
+}
+
+/* A name that several layers give is told once, by the strongest. */
+void segmo__config_each_passed(const segmo_config *config, segmo__passed_fn each, void *ctx)
+{
+    for (segmo__option_from from = SEGMO__FROM_SET; from != SEGMO__FROM_DEFAULT; from--) {
+        const char *object = config->values[from - 1][SEGMO__OPTION_PASSED];
+        segmo__slice key, value, strongest;
+        segmo__option_from by;
+        segmo__json_walk walk;
+        char name[SEGMO__OPTION_NAME_MAX + 1];
+
+        if (!object)
+            continue;
+        segmo__json_walk_begin(&walk, segmo__slice_of(object));
+        while (segmo__json_next(&walk, &key, &value)) {
+            memcpy(name, key.at, key.len);
+            name[key.len] = '\0';
+            if (segmo__config_passed(config, name, &strongest, &by) && by == from)
+                each(ctx, name, value, from);
+        }
+    }
 }
 
 const char *segmo__config_value(const segmo_config *config, const char *name)
@@ -381,6 +432,12 @@ static int check_together(const segmo_config *config, segmo_error **err)
         segmo__slice_is(segmo__slice_of(segmo__config_value(config, "spool.sync")), "always"))
         return segmo__fail(err, SEGMO_ERR_OPTION, "spool.sync",
                            "spool.sync = always needs a disk; leave out spool.memory_only");
+    if ((segmo__config_flag(config, "kafka.enabled") ||
+         segmo__config_value(config, "kafka.work_for")) &&
+        !segmo__config_value(config, "kafka.bootstrap.servers"))
+        return segmo__fail(err, SEGMO_ERR_OPTION, "kafka.bootstrap.servers",
+                           "kafka.bootstrap.servers is missing; name the brokers to begin with, or "
+                           "leave out kafka.enabled and kafka.work_for");
     if (segmo__config_number(config, "delivery.backoff_base_ms") >
         segmo__config_number(config, "delivery.backoff_cap_ms"))
         return segmo__fail(err, SEGMO_ERR_OPTION, "delivery.backoff_base_ms",

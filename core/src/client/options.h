@@ -42,6 +42,13 @@ const char *segmo__config_find(const segmo_config *config, const segmo__option *
                                segmo__option_from *from);
 int segmo__config_unknown(const char *name,
                           segmo_error **err); /* fails, offering the nearest name */
+/* Settings for librdkafka (option_passed.h): the value of one as JSON, 0 when it has none; and all
+ * of them. */
+int segmo__config_passed(const segmo_config *config, const char *name, segmo__slice *value,
+                         segmo__option_from *from);
+typedef void (*segmo__passed_fn)(void *ctx, const char *name, segmo__slice value,
+                                 segmo__option_from from);
+void segmo__config_each_passed(const segmo_config *config, segmo__passed_fn each, void *ctx);
 /* What a room above has derived from a configuration, kept with it until an option changes; NULL:
  * nothing. Of two threads that derive at once the first one's value is kept, the other's released.
  */

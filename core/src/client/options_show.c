@@ -2,6 +2,7 @@
 #include "client/options.h"
 
 #include "base/json.h"
+#include "client/option_passed.h"
 #include "client/option_value.h"
 
 #include <stdio.h>
@@ -187,6 +188,41 @@ int segmo_config_secret_is(const segmo_config *config, const char *name, const c
            segmo__same_secret(segmo__slice_of(value), (segmo__slice){text, text_len});
 }
 
+/* What is handed on to librdkafka, without a secret. */
+static int get_passed(const segmo_config *config, const char *name, char **out, segmo_error **err)
+{
+    segmo__option_from from;
+    segmo__buf text, scratch;
+    segmo__slice value;
+
+    *out = NULL;
+    if (!segmo__config_passed(config, name, &value, &from))
+        return SEGMO_OK;
+    segmo__buf_init(&text, 2 * SEGMO__OPTIONS_MAX);
+    segmo__buf_init(&scratch, 2 * SEGMO__OPTIONS_MAX);
+    value = segmo__json_text(value, &scratch);
+    if (segmo__passed_is_secret(segmo__slice_of(name)))
+        add_masked(&text, value);
+    else
+        segmo__buf_add_slice(&text, value);
+    segmo__buf_free(&scratch);
+    return hand_out(&text, out, NULL, err);
+}
+
+static const char *const from_names[] = {"default", "file", "environment", "set"};
+
+static void put_passed(void *ctx, const char *name, segmo__slice value, segmo__option_from from)
+{
+    segmo__buf *out = ctx;
+
+    segmo__buf_addf(out, ",\"kafka.%s\":{\"value\":", name);
+    if (segmo__passed_is_secret(segmo__slice_of(name)))
+        put_masked(out, (segmo__slice){value.at + 1, value.len - 2});
+    else
+        segmo__buf_add_slice(out, value);
+    segmo__buf_addf(out, ",\"from\":\"%s\"}", from_names[from]);
+}
+
 int segmo_config_get(const segmo_config *config, const char *name, char **out, segmo_error **err)
 {
     int status = segmo__need(config, "config", err);
@@ -202,6 +238,8 @@ int segmo_config_get(const segmo_config *config, const char *name, char **out, s
     if (status != SEGMO_OK)
         return status;
     opt = segmo__option_find(name);
+    if (!opt && segmo__passed_name(name))
+        return get_passed(config, segmo__passed_name(name), out, err);
     if (!opt)
         return segmo__config_unknown(name, err);
     value = segmo__config_find(config, opt, &from);
@@ -223,7 +261,6 @@ int segmo_config_get(const segmo_config *config, const char *name, char **out, s
 
 int segmo_config_json(const segmo_config *config, char **out, size_t *out_len, segmo_error **err)
 {
-    static const char *const from_names[] = {"default", "file", "environment", "set"};
     segmo__option_from from;
     segmo__buf text;
     int status = segmo__need(config, "config", err);
@@ -242,6 +279,7 @@ int segmo_config_json(const segmo_config *config, char **out, size_t *out_len, s
         put_value(&text, &segmo__options[i], value);
         segmo__buf_addf(&text, ",\"from\":\"%s\"}", from_names[from]);
     }
+    segmo__config_each_passed(config, put_passed, &text);
     segmo__buf_add_char(&text, '}');
     return hand_out(&text, out, out_len, err);
 }

@@ -16,10 +16,9 @@ static void end_lanes(segmo__outlet *outlet)
 {
     segmo__free(outlet->refusals);
     segmo__lanes_free(outlet->lanes);
-    segmo__spool_cursor_free(outlet->cursor);
+    segmo__outlet_close_cursor(outlet);
     outlet->refusals = NULL;
     outlet->lanes = NULL;
-    outlet->cursor = NULL;
 }
 
 void segmo__outlet_fill_buckets(segmo__outlet *outlet, const segmo__rules *rules, int64_t now_ms)
@@ -97,8 +96,7 @@ int segmo__outlet_ready(segmo__outlet *outlet, const segmo__rules *rules, int64_
 {
     if (!outlet->lanes && !start_lanes(outlet, rules->limits.lanes))
         goto fail;
-    if (!outlet->cursor && segmo__spool_cursor_open(&outlet->cursor, outlet->client->spool,
-                                                    outlet->destination, NULL) != SEGMO_OK)
+    if (!segmo__outlet_open_cursor(outlet))
         goto fail;
     return 1;
 fail:

@@ -10,6 +10,7 @@
 #define SEGMO_CLIENT_OUTLET_H
 
 #include "client/client_parts.h"
+#include "client/intake.h"
 #include "deliver/compress.h"
 #include "deliver/http.h"
 #include "deliver/packer.h"
@@ -28,6 +29,7 @@ typedef struct segmo__notes {
 typedef struct segmo__outlet_shop {
     segmo_client *client;
     segmo__http *http;
+    segmo__intake *intake; /* of a worker: where messages come from; NULL: from the spool */
     segmo__packer *packer;
     segmo__gzip *gzip; /* for what the packer is too busy for */
     segmo__buf raw;    /* a body before compression */

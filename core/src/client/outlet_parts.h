@@ -44,6 +44,7 @@ struct segmo__outlet {
     segmo__destination destination;
     uint64_t source;
     segmo__spool_cursor *cursor;
+    int is_reading; /* the intake, from where it was rewound to */
     segmo__lanes *lanes;
     struct refusal *refusals; /* per lane */
     segmo__bucket users;
@@ -71,6 +72,15 @@ void segmo__outlet_set_paused(segmo__outlet *outlet, const char *reason);
 void segmo__outlet_fill_buckets(segmo__outlet *outlet, const segmo__rules *rules, int64_t now_ms);
 /* Lanes and cursor are there, or it rests for a while: 0. */
 int segmo__outlet_ready(segmo__outlet *outlet, const segmo__rules *rules, int64_t now_ms);
+
+/* outlet_store.c: where messages wait, the spool or the intake. */
+int segmo__outlet_open_cursor(segmo__outlet *outlet);
+void segmo__outlet_close_cursor(segmo__outlet *outlet);
+int segmo__outlet_next(segmo__outlet *outlet, segmo__record_ref *ref, segmo__slice *stored);
+int segmo__outlet_read(segmo__outlet *outlet, const segmo__record_ref *ref, segmo__slice *stored);
+int segmo__outlet_waits(segmo__outlet *outlet, const segmo__record_ref *ref);
+int segmo__outlet_settle(segmo__outlet *outlet, const segmo__record_ref *ref, segmo__settled state);
+uint64_t segmo__outlet_backlog(const segmo__outlet *outlet);
 
 /* outlet_settle.c: outcomes. Each message gets one: later calls for it change and count nothing. */
 segmo__record_ref segmo__outlet_place(const segmo__lane_item *item);

@@ -40,21 +40,19 @@ static void read_spool(segmo__outlet *outlet, const segmo__rules *rules,
                        const segmo__source *source, int64_t now_ms)
 {
     uint32_t batch = batch_size(outlet, rules);
-    segmo__spool_counts counts;
     segmo__record_ref ref;
     segmo__slice stored;
+    uint64_t backlog;
 
     for (;;) {
         segmo__lanes_level(outlet->lanes, now_ms, batch);
         if (!segmo__lanes_starving(outlet->lanes, now_ms, batch))
             return;
-        segmo__spool_count(outlet->client->spool, &counts);
+        backlog = segmo__outlet_backlog(outlet);
         for (uint32_t i = 0; i < batch; i++) {
-            if (segmo__lanes_full(outlet->lanes) ||
-                !segmo__spool_next(outlet->cursor, &ref, &stored))
+            if (segmo__lanes_full(outlet->lanes) || !segmo__outlet_next(outlet, &ref, &stored))
                 return;
-            take_record(outlet, rules, source, &ref, stored,
-                        counts.pending_records[outlet->destination], batch, now_ms);
+            take_record(outlet, rules, source, &ref, stored, backlog, batch, now_ms);
         }
     }
 }
@@ -69,12 +67,9 @@ static uint32_t flight_limit(const segmo__outlet *outlet, const segmo__rules *ru
 /* Nothing to read and nothing held: the usual state of a destination that is not configured. */
 static int is_idle(const segmo__outlet *outlet)
 {
-    segmo__spool_counts counts;
-
     if (outlet->lanes && segmo__lanes_waiting(outlet->lanes) > 0)
         return 0;
-    segmo__spool_count(outlet->client->spool, &counts);
-    return counts.pending_records[outlet->destination] == 0;
+    return segmo__outlet_backlog(outlet) == 0;
 }
 
 static void lower(int64_t *next_ms, int64_t moment_ms)

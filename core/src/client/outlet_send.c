@@ -83,7 +83,7 @@ static enum packed pack_item(segmo__outlet *outlet, const segmo__rules *rules, s
     const char *reason = NULL;
     enum packed packed = PACKED;
 
-    if (segmo__spool_settled(outlet->client->spool, &place, outlet->destination) != SEGMO__PENDING)
+    if (!segmo__outlet_waits(outlet, &place))
         return PACK_SETTLED;
     if (!segmo__outlet_read_back(outlet, item, &message))
         return PACK_STUCK;

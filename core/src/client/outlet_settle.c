@@ -12,7 +12,7 @@ segmo__record_ref segmo__outlet_place(const segmo__lane_item *item)
 /* Settles a message once: later calls for it change and count nothing. */
 static int settle(segmo__outlet *outlet, const segmo__record_ref *place, segmo__settled state)
 {
-    return segmo__spool_settle(outlet->client->spool, place, outlet->destination, state);
+    return segmo__outlet_settle(outlet, place, state);
 }
 
 void segmo__outlet_settle_delivered(segmo__outlet *outlet, const segmo__lane_item *item)
@@ -73,8 +73,11 @@ int segmo__outlet_settle_dead(segmo__outlet *outlet, const segmo__source *source
 {
     segmo__record_ref place = segmo__outlet_place(item);
 
-    if (segmo__spool_settled(outlet->client->spool, &place, outlet->destination) != SEGMO__PENDING)
+    if (!segmo__outlet_waits(outlet, &place))
         return 1;
+    if (outlet->shop->intake)
+        return segmo__intake_bury(outlet->shop->intake, &place, message, source->id, reason, status,
+                                  answer, attempts);
     if (!segmo__pipeline_bury(outlet->client, message, source->id, outlet->destination, reason,
                               status, answer, attempts))
         return 0;
@@ -91,7 +94,7 @@ int segmo__outlet_read_back(segmo__outlet *outlet, const segmo__lane_item *item,
     segmo__record_ref place = segmo__outlet_place(item);
     segmo__slice stored;
 
-    return segmo__spool_read(outlet->client->spool, &place, &stored, NULL) == SEGMO_OK &&
+    return segmo__outlet_read(outlet, &place, &stored) &&
            segmo__message_read(message, stored, NULL) == SEGMO_OK;
 }
 

@@ -96,6 +96,9 @@ segmo__streams_rules segmo__pipeline_streams_rules(const segmo_config *config);
 void segmo__dead_letter_put(segmo__buf *out, const segmo__message *message, const char *source,
                             segmo__destination destination, const char *reason, int status,
                             segmo__slice answer, uint32_t attempts, int64_t now_ms);
+void segmo__pipeline_report_dead(segmo_client *client, const segmo__message *message,
+                                 const char *source, segmo__destination destination,
+                                 const char *reason, int status, segmo__slice letter);
 /* Writes it to the dead letters and reports it; 1 when the letter stands on disk. */
 int segmo__pipeline_bury(segmo_client *client, const segmo__message *message, const char *source,
                          segmo__destination destination, const char *reason, int status,

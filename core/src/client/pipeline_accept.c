@@ -8,8 +8,12 @@
 
 /* ---- accepting --------------------------------------------------------------------------- */
 
-static int is_configured(const segmo__source *source, unsigned destination)
+/* With Kafka as the queue the topic alone gets the message: who delivers it routes it. */
+static int is_configured(const segmo__rules *rules, const segmo__source *source,
+                         unsigned destination)
 {
+    if (rules->limits.to_kafka || destination == SEGMO__DESTINATION_KAFKA)
+        return rules->limits.to_kafka && destination == SEGMO__DESTINATION_KAFKA;
     if (destination == SEGMO__DESTINATION_SEGMENT)
         return source->segment.enabled;
     return source->moengage.enabled && source->moengage.forward;
@@ -25,8 +29,12 @@ static int settle_quota(segmo_client *client, const segmo__rules *rules,
     unsigned configured = 0, full = 0;
     segmo__message message;
 
+    if (rules->limits.work_for >= 0)
+        return segmo__fail(err, SEGMO_ERR_UNSUPPORTED, "kafka.work_for",
+                           "a worker takes its messages from Kafka and accepts none; use another "
+                           "client, without kafka.work_for");
     for (unsigned d = 0; d < SEGMO__DESTINATION_COUNT; d++) {
-        preset[d] = is_configured(source, d) ? SEGMO__PENDING : SEGMO__SKIPPED;
+        preset[d] = is_configured(rules, source, d) ? SEGMO__PENDING : SEGMO__SKIPPED;
         if (preset[d] != SEGMO__PENDING)
             continue;
         configured |= 1u << d;

@@ -147,9 +147,9 @@ static int reports_letters(segmo_client *client)
     return whole;
 }
 
-static void report_dead(segmo_client *client, const segmo__message *message, const char *source,
-                        segmo__destination destination, const char *reason, int status,
-                        segmo__slice letter)
+void segmo__pipeline_report_dead(segmo_client *client, const segmo__message *message,
+                                 const char *source, segmo__destination destination,
+                                 const char *reason, int status, segmo__slice letter)
 {
     segmo__slice id = segmo__message_part(message, SEGMO__PART_MESSAGE_ID);
     segmo__buf members;
@@ -182,7 +182,8 @@ int segmo__pipeline_bury(segmo_client *client, const segmo__message *message, co
     stands = !line.failed &&
              segmo__dead_letters_add(client->letters, segmo__buf_slice(&line), &error) == SEGMO_OK;
     if (stands)
-        report_dead(client, message, source, destination, reason, status, segmo__buf_slice(&line));
+        segmo__pipeline_report_dead(client, message, source, destination, reason, status,
+                                    segmo__buf_slice(&line));
     else
         segmo__reports_tell(client->reports, SEGMO_REPORT_SPOOL,
                             "\"code\":\"dead_letter_not_written\"");

@@ -116,7 +116,7 @@ static void put_note(void *ctx, const segmo__note *note)
 
 static int destination_named(const char *name, segmo__destination *destination, segmo_error **err)
 {
-    for (unsigned d = 0; name && d < SEGMO__DESTINATION_COUNT; d++) {
+    for (unsigned d = 0; name && d < SEGMO__DESTINATION_SERVICES; d++) {
         if (strcmp(name, segmo__destination_name((segmo__destination)d)) == 0) {
             *destination = (segmo__destination)d;
             return SEGMO_OK;

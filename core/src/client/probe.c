@@ -160,13 +160,13 @@ static void put_answers(segmo__buf *out, struct question *questions, size_t coun
 int segmo__probe(const segmo_config *config, const segmo__source *source, int64_t deadline_ms,
                  segmo__buf *out, segmo_error **err)
 {
-    struct question questions[SEGMO__DESTINATION_COUNT];
+    struct question questions[SEGMO__DESTINATION_SERVICES];
     int64_t began_ms = segmo__clock_mono_ms();
     segmo__http *http = NULL;
     size_t count = 0;
     int status = open_http(&http, config, deadline_ms - began_ms, err);
 
-    for (unsigned d = 0; status == SEGMO_OK && d < SEGMO__DESTINATION_COUNT; d++) {
+    for (unsigned d = 0; status == SEGMO_OK && d < SEGMO__DESTINATION_SERVICES; d++) {
         struct question *question = &questions[count];
 
         if (!is_sent_to(source, (segmo__destination)d))

@@ -40,6 +40,24 @@ static segmo__full_policy full_policy(const char *text)
     return SEGMO__FULL_REFUSE;
 }
 
+static void read_kafka(segmo__limits_in_force *limits, const segmo_config *config)
+{
+    const char *work_for = segmo__config_value(config, "kafka.work_for");
+    const char *enabled = segmo__config_value(config, "kafka.enabled");
+
+    limits->has_kafka = segmo__config_value(config, "kafka.bootstrap.servers") != NULL;
+    limits->work_for = !work_for                          ? -1
+                       : strcmp(work_for, "segment") == 0 ? SEGMO__DESTINATION_SEGMENT
+                                                          : SEGMO__DESTINATION_MOENGAGE;
+    limits->to_kafka = limits->has_kafka && !work_for && (!enabled || strcmp(enabled, "true") == 0);
+    snprintf(limits->kafka_topic, sizeof limits->kafka_topic, "%s",
+             segmo__config_value(config, "kafka.topic"));
+    snprintf(limits->kafka_dead_topic, sizeof limits->kafka_dead_topic, "%s",
+             segmo__config_value(config, "kafka.dead_topic"));
+    limits->kafka_memory = segmo__config_number(config, "kafka.memory");
+    limits->drain_ms = (uint32_t)segmo__config_number(config, "kafka.drain_ms");
+}
+
 static void read_limits(segmo__limits_in_force *limits, const segmo_config *config)
 {
     *limits = (segmo__limits_in_force){
@@ -66,6 +84,7 @@ static void read_limits(segmo__limits_in_force *limits, const segmo_config *conf
         .requests_per_minute = 60 * segmo__config_number(config, "moengage.requests_per_second"),
         .delivery_enabled = segmo__config_flag(config, "delivery.enabled"),
     };
+    read_kafka(limits, config);
     read_library(limits, config);
 }
 

@@ -37,6 +37,13 @@ typedef struct segmo__limits_in_force {
     uint64_t events_per_minute;
     uint64_t requests_per_minute;
     int delivery_enabled;
+    int to_kafka;  /* accepted messages go to the topic */
+    int has_kafka; /* brokers are named: what waits for the topic can go there */
+    int work_for;  /* the segmo__destination that a worker delivers to; -1: no worker */
+    uint64_t kafka_memory;
+    uint32_t drain_ms;
+    char kafka_topic[256];
+    char kafka_dead_topic[256];
     uint32_t library_len;
     char library[640]; /* as JSON, for messages that name none */
 } segmo__limits_in_force;

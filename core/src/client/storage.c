@@ -5,6 +5,7 @@
 #include "base/id.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "client/dead_topic.h"
 #include "client/options.h"
 #include "model/destination.h"
 #include "model/message.h"
@@ -49,6 +50,14 @@ static int is_new_name(char *last, size_t size, const char *name)
     return 1;
 }
 
+static int waits_for_any(const uint8_t *settled)
+{
+    for (unsigned d = 0; d < SEGMO__DESTINATION_COUNT; d++)
+        if (settled[d] == SEGMO__PENDING)
+            return 1;
+    return 0;
+}
+
 static int count_sight(void *ctx, const segmo__spool_sight *sight)
 {
     struct census *census = ctx;
@@ -63,7 +72,7 @@ static int count_sight(void *ctx, const segmo__spool_sight *sight)
     census->bytes += sight->payload.len;
     for (unsigned d = 0; d < SEGMO__DESTINATION_COUNT; d++)
         census->states[d][sight->settled[d] & 3]++;
-    if (sight->settled[0] != SEGMO__PENDING && sight->settled[1] != SEGMO__PENDING)
+    if (!waits_for_any(sight->settled))
         return 0;
     if (segmo__message_read(&census->message, sight->payload, NULL) == SEGMO_OK &&
         (census->oldest_ms == 0 || census->message.accepted_ms < census->oldest_ms))
@@ -255,12 +264,19 @@ static int read_query(struct letters *letters, const char *query, segmo_error **
         const char *name = segmo__json_name(member);
 
         if (strcmp(name, "id") != 0 && strcmp(name, "destination") != 0 &&
-            strcmp(name, "reason") != 0 && strcmp(name, "limit") != 0)
+            strcmp(name, "reason") != 0 && strcmp(name, "limit") != 0 && strcmp(name, "from") != 0)
             return segmo__fail(err, SEGMO_ERR_INVALID, "query",
-                               "may have the members id, destination, reason and limit");
+                               "may have the members id, destination, reason, limit and from");
     }
     letters->limit = (uint64_t)segmo__json_number(segmo__json_get(letters->query, "limit"), 1e18);
     return SEGMO_OK;
+}
+
+static int is_from_kafka(const struct letters *letters)
+{
+    const char *from = segmo__json_string(segmo__json_get(letters->query, "from"));
+
+    return from && strcmp(from, "kafka") == 0;
 }
 
 static int list_letter(void *ctx, segmo__slice line)
@@ -275,17 +291,38 @@ static int list_letter(void *ctx, segmo__slice line)
     return 0;
 }
 
+static segmo__letter_fate look_at_letter(void *ctx, segmo__slice line)
+{
+    list_letter(ctx, line);
+    return SEGMO__LETTER_STAYS;
+}
+
+static int list_from_kafka(const segmo_config *config, struct letters *letters, segmo_error **err)
+{
+    int status;
+
+    segmo__buf_add_char(letters->out, '[');
+    status = segmo__dead_topic_each(config, 1, look_at_letter, letters, err);
+    segmo__buf_add_char(letters->out, ']');
+    return status;
+}
+
 int segmo__dead_list_json(const segmo_config *config, const char *query, segmo__buf *out,
                           segmo_error **err)
 {
     struct letters letters = {.out = out};
     segmo__buf dir;
     const char *spool;
-    int status = spool_dir(config, &spool, err);
+    int status = read_query(&letters, query, err);
 
+    if (status == SEGMO_OK && is_from_kafka(&letters)) {
+        status = list_from_kafka(config, &letters, err);
+        segmo__json_free(letters.query);
+        return status;
+    }
     segmo__buf_init(&dir, 8192);
     if (status == SEGMO_OK)
-        status = read_query(&letters, query, err);
+        status = spool_dir(config, &spool, err);
     if (status == SEGMO_OK)
         status = letters_dir(&dir, spool, err);
     segmo__buf_add_char(out, '[');
@@ -297,6 +334,14 @@ int segmo__dead_list_json(const segmo_config *config, const char *query, segmo__
     return status;
 }
 
+static segmo__destination destination_of(segmo__slice line)
+{
+    for (unsigned d = 1; d < SEGMO__DESTINATION_COUNT; d++)
+        if (text_is(line, "destination", segmo__destination_name((segmo__destination)d)))
+            return (segmo__destination)d;
+    return SEGMO__DESTINATION_SEGMENT;
+}
+
 /* A letter becomes a stored message again, pending for its own destination only. */
 static int frame_letter(struct letters *letters, segmo__slice line)
 {
@@ -304,7 +349,8 @@ static int frame_letter(struct letters *letters, segmo__slice line)
     segmo__buf scratch;
     segmo__message_rules rules = {
         .library = segmo__slice_of("{\"name\":\"segmo\",\"version\":\"" SEGMO_VERSION "\"}"),
-        .call = -1};
+        .call = -1,
+        .is_stored = 1};
     uint32_t at = (uint32_t)letters->stored.len, len;
     uint8_t head[4 + SEGMO__SPOOL_DESTINATIONS];
     char *id;
@@ -323,9 +369,7 @@ static int frame_letter(struct letters *letters, segmo__slice line)
     rules.source = segmo__message_source_hash(id);
     segmo__free(id);
     memset(head, SEGMO__SKIPPED, sizeof head);
-    head[4 + (text_is(line, "destination", "moengage") ? SEGMO__DESTINATION_MOENGAGE
-                                                       : SEGMO__DESTINATION_SEGMENT)] =
-        SEGMO__PENDING;
+    head[4 + destination_of(line)] = SEGMO__PENDING;
     segmo__buf_add(&letters->stored, head, sizeof head);
     status = segmo__message_complete(&letters->stored, message, &rules, &letters->error);
     if (status != SEGMO_OK)
@@ -410,6 +454,33 @@ static int drop_letter(void *ctx, segmo__slice line)
     return 1;
 }
 
+static segmo__letter_fate revive_letter(void *ctx, segmo__slice line)
+{
+    return drop_letter(ctx, line) ? SEGMO__LETTER_AGAIN : SEGMO__LETTER_STAYS;
+}
+
+static segmo__letter_fate delete_letter(void *ctx, segmo__slice line)
+{
+    return drop_letter(ctx, line) ? SEGMO__LETTER_GOES : SEGMO__LETTER_STAYS;
+}
+
+/* 1 when the query asks for those in Kafka: done then, as `status` says. */
+static int dealt_with_in_kafka(const segmo_config *config, const char *query, int put_back,
+                               uint64_t *count, int *status, segmo_error **err)
+{
+    struct letters letters = {.count = 0};
+    int asked;
+
+    *status = read_query(&letters, query, err);
+    asked = *status == SEGMO_OK && is_from_kafka(&letters);
+    if (asked)
+        *status = segmo__dead_topic_each(config, 0, put_back ? revive_letter : delete_letter,
+                                         &letters, err);
+    *count = letters.count;
+    segmo__json_free(letters.query);
+    return asked;
+}
+
 static int for_letters(const segmo_config *config, const char *query, int put_back, uint64_t *count,
                        segmo_error **err)
 {
@@ -417,9 +488,12 @@ static int for_letters(const segmo_config *config, const char *query, int put_ba
     struct planter planter = {.stored = &letters.stored};
     segmo__buf dir;
     const char *spool;
-    int status = spool_dir(config, &spool, err);
+    int status;
 
+    if (dealt_with_in_kafka(config, query, put_back, count, &status, err))
+        return status;
     *count = 0;
+    status = spool_dir(config, &spool, err);
     segmo__buf_init(&dir, 8192);
     if (status == SEGMO_OK)
         status = read_query(&letters, query, err);

@@ -20,10 +20,12 @@ static int by_place(const void *a, const void *b)
 }
 
 static size_t collect(uint64_t *at, segmo__outlet *const *outlets, size_t outlet_count,
-                      unsigned destination)
+                      const segmo__forward *forward, unsigned destination)
 {
     size_t count = 0;
 
+    if (destination == SEGMO__DESTINATION_KAFKA)
+        return segmo__forward_away(forward, at);
     for (size_t i = 0; i < outlet_count; i++)
         if (segmo__outlet_destination(outlets[i]) == destination)
             count += segmo__outlet_away(outlets[i], at ? at + count : NULL);
@@ -32,15 +34,15 @@ static size_t collect(uint64_t *at, segmo__outlet *const *outlets, size_t outlet
 
 /* 0: no memory. */
 static int find_away(places *away, segmo__outlet *const *outlets, size_t outlet_count,
-                     unsigned destination)
+                     const segmo__forward *forward, unsigned destination)
 {
-    *away = (places){.count = collect(NULL, outlets, outlet_count, destination)};
+    *away = (places){.count = collect(NULL, outlets, outlet_count, forward, destination)};
     if (away->count == 0)
         return 1;
     away->at = segmo__alloc(away->count * sizeof *away->at);
     if (!away->at)
         return 0;
-    collect(away->at, outlets, outlet_count, destination);
+    collect(away->at, outlets, outlet_count, forward, destination);
     qsort(away->at, away->count, sizeof *away->at, by_place);
     return 1;
 }
@@ -91,13 +93,14 @@ static void trim(segmo_client *client, const segmo__rules *rules, unsigned desti
 }
 
 void segmo__trim_oldest(segmo_client *client, const segmo__rules *rules,
-                        segmo__outlet *const *outlets, size_t outlet_count)
+                        segmo__outlet *const *outlets, size_t outlet_count,
+                        const segmo__forward *forward)
 {
     places away;
 
     for (unsigned d = 0; d < SEGMO__DESTINATION_COUNT; d++) {
         if (!segmo__spool_over_quota(client->spool, d, 0) ||
-            !find_away(&away, outlets, outlet_count, d))
+            !find_away(&away, outlets, outlet_count, forward, d))
             continue;
         trim(client, rules, d, &away);
         segmo__free(away.at);

@@ -5,6 +5,8 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "client/forward.h"
+#include "client/intake.h"
 #include "client/outlet.h"
 #include "client/trim.h"
 
@@ -12,6 +14,7 @@
 #define ADOPT_EVERY_MS 5000 /* how often directories of dead processes are looked for */
 #define IDLE_WAIT_MS   5000
 #define BODY_MAX       (1u << 20)
+#define LEAVE_MS       5000 /* for the last commit, and for telling the group */
 #define TRIM_EVERY     1000 /* messages appended between looks at the quota under drop_oldest */
 #define NOBODY         UINT64_MAX
 
@@ -21,11 +24,14 @@ struct segmo__worker {
     segmo__outlet_shop shop;
     segmo__outlet **outlets;
     size_t outlet_count;
+    segmo__forward *forward; /* NULL while no brokers are named */
     atomic_int stopping;
     atomic_uint_least64_t appended; /* messages appended while this worker lives */
     atomic_uint_least64_t
         wake_at; /* wakes the worker when `appended` reaches it; NOBODY: it is awake */
     atomic_int flushers;
+    atomic_int_least64_t leave_by_ms; /* a worker of Kafka is asked to leave; 0: it is not */
+    atomic_int has_left;
     segmo__mutex lock; /* of `rounds` */
     segmo__cond turned;
     uint64_t rounds;          /* of the loop, for flushers to wait on */
@@ -83,19 +89,35 @@ static int add_outlet(segmo__worker *worker, segmo__destination destination, uin
  * gone stay and rest, since answers may still be on their way to them. */
 static int make_outlets(segmo__worker *worker, const segmo__rules *rules)
 {
+    int only = rules->limits.work_for;
+
     for (size_t i = 0; i < rules->settings->source_count; i++)
-        for (unsigned d = 0; d < SEGMO__DESTINATION_COUNT; d++)
-            if (!add_outlet(worker, (segmo__destination)d, rules->settings->sources[i].hash))
+        for (unsigned d = 0; d < SEGMO__DESTINATION_SERVICES; d++)
+            if ((only < 0 || d == (unsigned)only) &&
+                !add_outlet(worker, (segmo__destination)d, rules->settings->sources[i].hash))
                 return 0;
+    return 1;
+}
+
+static int make_forward(segmo__worker *worker, const segmo__rules *rules)
+{
+    if (rules->limits.has_kafka && rules->limits.work_for < 0 && !worker->forward) {
+        worker->forward = segmo__forward_new(worker->client, worker->shop.http);
+        return worker->forward != NULL;
+    }
     return 1;
 }
 
 static void follow_rules(segmo__worker *worker, segmo__rules *rules, int64_t now_ms)
 {
-    if (rules == worker->seen_rules || !make_outlets(worker, rules))
+    if (rules == worker->seen_rules || !make_outlets(worker, rules) || !make_forward(worker, rules))
         return;
     for (size_t i = 0; worker->seen_rules && i < worker->outlet_count; i++)
         segmo__outlet_settings_changed(worker->outlets[i], rules, now_ms);
+    if (worker->seen_rules && worker->forward)
+        segmo__forward_settings_changed(worker->forward);
+    if (worker->seen_rules && worker->shop.intake)
+        segmo__intake_settings_changed(worker->shop.intake);
     segmo__rules_release(worker->seen_rules);
     segmo__rules_retain(rules);
     worker->seen_rules = rules;
@@ -135,6 +157,8 @@ static void ask_to_be_woken(segmo__worker *worker, const segmo__rules *rules, ui
 {
     uint64_t least = NOBODY - seen - 1;
 
+    if (worker->forward && segmo__forward_wants(worker->forward, rules, now_ms))
+        least = 1;
     for (size_t i = 0; i < worker->outlet_count; i++) {
         uint32_t wanted = segmo__outlet_wanted(worker->outlets[i], rules, now_ms);
 
@@ -191,6 +215,43 @@ static void commit(segmo__worker *worker)
     segmo_error_free(error);
 }
 
+/* ---- the intake of a worker of Kafka ---- */
+
+/* What is on its way may be answered; the rest of what has to go goes at once. */
+static void give_up(segmo__worker *worker, int64_t now_ms)
+{
+    size_t count = 0;
+    uint64_t *away;
+
+    for (size_t i = 0; i < worker->outlet_count; i++)
+        count += segmo__outlet_away(worker->outlets[i], NULL);
+    away = segmo__alloc((count + 1) * sizeof *away);
+    if (!away)
+        return; /* tried again in the next round */
+    count = 0;
+    for (size_t i = 0; i < worker->outlet_count; i++)
+        count += segmo__outlet_away(worker->outlets[i], away + count);
+    segmo__intake_give_up(worker->shop.intake, away, count, now_ms);
+    segmo__free(away);
+}
+
+static void take_in(segmo__worker *worker, const segmo__rules *rules, int64_t now_ms,
+                    int64_t *next_ms)
+{
+    segmo__intake *intake = worker->shop.intake;
+    int64_t leave_by_ms = atomic_load(&worker->leave_by_ms);
+
+    if (!intake)
+        return;
+    if (leave_by_ms > 0)
+        segmo__intake_leave(intake, leave_by_ms);
+    segmo__intake_pump(intake, rules, now_ms, next_ms);
+    if (segmo__intake_gives_up(intake))
+        give_up(worker, now_ms);
+    if (segmo__intake_has_left(intake))
+        atomic_store(&worker->has_left, 1);
+}
+
 /* Everything that was settled in a round is visible to flushers after it. */
 static void end_round(segmo__worker *worker)
 {
@@ -213,9 +274,14 @@ static void one_round(segmo__worker *worker)
     follow_rules(worker, rules, now_ms);
     tick(worker, now_ms);
     if (rules->limits.when_full == SEGMO__FULL_DROP_OLDEST)
-        segmo__trim_oldest(worker->client, rules, worker->outlets, worker->outlet_count);
+        segmo__trim_oldest(worker->client, rules, worker->outlets, worker->outlet_count,
+                           worker->forward);
+    take_in(worker, rules, now_ms, &next_ms);
     for (size_t i = 0; i < worker->outlet_count; i++)
-        segmo__outlet_pump(worker->outlets[i], rules, now_ms, hurry, &next_ms);
+        if (segmo__direct_has_way(worker->client, rules))
+            segmo__outlet_pump(worker->outlets[i], rules, now_ms, hurry, &next_ms);
+    if (worker->forward)
+        segmo__forward_pump(worker->forward, rules, now_ms, &next_ms);
     ask_to_be_woken(worker, rules, seen, now_ms);
     if (atomic_load(&worker->appended) >= atomic_load(&worker->wake_at) ||
         hurry != (atomic_load(&worker->flushers) > 0) || atomic_load(&worker->stopping))
@@ -249,6 +315,7 @@ static void forget(segmo__worker *worker)
     for (size_t i = 0; i < worker->outlet_count; i++)
         segmo__outlet_free(worker->outlets[i]);
     segmo__free(worker->outlets);
+
     segmo__rules_release(worker->seen_rules);
     segmo__gzip_free(worker->shop.gzip);
     segmo__buf_free(&worker->shop.raw);
@@ -279,7 +346,10 @@ int segmo__worker_start(segmo__worker **out, segmo_client *client, segmo_error *
     worker->shop.gzip = segmo__gzip_new((int)client->rules->limits.gzip_level);
     worker->shop.packer =
         segmo__packer_new((int)client->rules->limits.gzip_level, worker->shop.http);
-    if (!worker->shop.gzip || !worker->shop.packer) {
+    if (client->rules->limits.work_for >= 0)
+        worker->shop.intake = segmo__intake_new(client, worker->shop.http, client->rules);
+    if (!worker->shop.gzip || !worker->shop.packer ||
+        (client->rules->limits.work_for >= 0 && !worker->shop.intake)) {
         status = segmo__fail_memory(err);
         goto fail;
     }
@@ -291,6 +361,7 @@ int segmo__worker_start(segmo__worker **out, segmo_client *client, segmo_error *
     status = segmo__fail(err, SEGMO_ERR_MEMORY, NULL,
                          "the system allows no further thread (%d); raise the limit", code);
 fail:
+    segmo__intake_free(worker->shop.intake);
     segmo__packer_free(worker->shop.packer);
     segmo__http_close(worker->shop.http, 0);
     forget(worker);
@@ -304,6 +375,8 @@ void segmo__worker_stop(segmo__worker *worker)
     atomic_store(&worker->stopping, 1);
     segmo__http_wake(worker->shop.http);
     pthread_join(worker->thread, NULL);
+    segmo__intake_free(worker->shop.intake); /* before what they wake */
+    segmo__forward_free(worker->forward);
     segmo__packer_free(worker->shop.packer); /* before the flights it packs and what it wakes */
     segmo__http_close(worker->shop.http, 0);
     forget(worker);
@@ -322,16 +395,28 @@ static int should_give_up(const segmo__worker *worker, int called_by_close)
     return !called_by_close && atomic_load(&worker->client->state) != SEGMO__CLIENT_OPEN;
 }
 
+/* A worker of Kafka is through when it has left its group. */
+static int is_through(const segmo__worker *worker, const segmo__spool_mark *mark, int is_closing)
+{
+    if (worker->shop.intake && is_closing)
+        return atomic_load(&worker->has_left);
+    return segmo__spool_passed(worker->client->spool, mark);
+}
+
 int segmo__worker_flush(segmo__worker *worker, segmo__spool_mark mark, int64_t deadline_ms,
                         segmo_error **err)
 {
     int called_by_close = atomic_load(&worker->client->state) != SEGMO__CLIENT_OPEN;
     int passed;
 
+    if (called_by_close)
+        atomic_store(&worker->leave_by_ms, deadline_ms > 0 ? deadline_ms : 1);
+    if (called_by_close && worker->shop.intake)
+        deadline_ms += LEAVE_MS;
     atomic_fetch_add(&worker->flushers, 1);
     segmo__http_wake(worker->shop.http);
     pthread_mutex_lock(&worker->lock);
-    while (!(passed = segmo__spool_passed(worker->client->spool, &mark)) &&
+    while (!(passed = is_through(worker, &mark, called_by_close)) &&
            segmo__clock_mono_ms() < deadline_ms && !should_give_up(worker, called_by_close))
         segmo__cond_wait_until(&worker->turned, &worker->lock, deadline_ms);
     pthread_mutex_unlock(&worker->lock);

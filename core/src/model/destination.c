@@ -2,5 +2,7 @@
 
 const char *segmo__destination_name(segmo__destination destination)
 {
-    return destination == SEGMO__DESTINATION_SEGMENT ? "segment" : "moengage";
+    static const char *const names[SEGMO__DESTINATION_COUNT] = {"segment", "moengage", "kafka"};
+
+    return names[destination];
 }

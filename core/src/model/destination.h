@@ -8,7 +8,9 @@
 typedef enum segmo__destination {
     SEGMO__DESTINATION_SEGMENT = 0,
     SEGMO__DESTINATION_MOENGAGE = 1,
-    SEGMO__DESTINATION_COUNT = 2
+    SEGMO__DESTINATION_KAFKA = 2, /* the queue in front of the other two, for workers to deliver */
+    SEGMO__DESTINATION_COUNT = 3,
+    SEGMO__DESTINATION_SERVICES = 2 /* those before are services that take messages by HTTP */
 } segmo__destination;
 
 typedef enum segmo__source_type {
@@ -104,6 +106,7 @@ typedef struct segmo__note {
 
 typedef void (*segmo__note_fn)(void *ctx, const segmo__note *note);
 
-const char *segmo__destination_name(segmo__destination destination); /* "segment", "moengage" */
+/* "segment", "moengage", "kafka" */
+const char *segmo__destination_name(segmo__destination destination);
 
 #endif

@@ -269,7 +269,8 @@ static int find(draft *d, segmo__slice json, segmo_error **err)
     segmo__json_notes notes = {.each = find_member, .ctx = d, .rare_key = "library"};
     int status;
 
-    if (json.len > SEGMO__MESSAGE_MAX)
+    if (json.len > SEGMO__MESSAGE_MAX &&
+        (!d->rules->is_stored || json.len > SEGMO__MESSAGE_STORED_MAX - SEGMO__MESSAGE_INDEX_SIZE))
         return segmo__fail(err, SEGMO_ERR_TOO_LARGE, NULL,
                            "the message has %zu bytes, the limit is %d; send less in it", json.len,
                            SEGMO__MESSAGE_MAX);

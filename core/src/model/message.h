@@ -87,6 +87,7 @@ typedef struct segmo__message_rules {
     uint64_t source;
     segmo__slice library; /* for context.library when the message has none: a JSON object */
     int call;             /* segmo__call when "type" may be absent (a route decides), or -1 */
+    int is_stored;        /* it was completed before, and may be as large as that has made it */
 } segmo__message_rules;
 
 /* Checks one message (strict scan, all rules of its call), completes it (messageId, timestamp,
