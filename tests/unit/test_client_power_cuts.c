@@ -108,7 +108,7 @@ static void act(segmo_client *client, const segmo_config *config, dice *from)
         usleep(roll(from, 8000));
         break;
     case 2:
-        segmo_client_flush(client, 1 + roll(from, 20), NULL);
+        segmo_client_flush(client, roll(from, 3) ? 1 + roll(from, 20) : 200, NULL);
         break;
     case 3:
         segmo_dead_retry(config, NULL, &back, NULL);
