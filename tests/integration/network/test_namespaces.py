@@ -78,6 +78,10 @@ def network(processes):
     made = run("ip", "netns", "add", network.name, check=False)
     if made.returncode != 0:
         pytest.skip("not run: no network namespace can be made here: %s" % made.stderr.strip())
+    usable = network.inside("nft", "list", "ruleset", check=False)
+    if usable.returncode != 0:
+        network.end()
+        pytest.skip("not run: nothing can be run in a network namespace here: %s" % usable.stderr.strip())
     processes(network).make()
     return network
 

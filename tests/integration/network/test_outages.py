@@ -144,7 +144,7 @@ def test_a_week_of_outage_needs_no_more_memory_than_an_hour(host, start_sandbox,
     astray = max(abs(seq - place) for place, seq in enumerate(arrived))
     print("oldest first: no message came more than %.0f %% of the backlog before or after its turn" % (astray * 100 / count))
     assert arrived[0] < LANES * FLUSH_AT
-    assert astray < count // 5  # lanes are not all equally long
+    assert astray < count // 2  # lanes are not equally long, nor tried at the same moment; newest first would come to all of it
 
 
 def test_a_clock_that_is_set_back_stops_nothing(host, sandbox, spool):
