@@ -83,11 +83,21 @@ static void count_adopted(segmo_client *client)
     }
 }
 
+/* Asked of rules that are held: a change of the settings frees the old ones at any moment. */
+static int is_worker(segmo_client *client)
+{
+    segmo__rules *rules = segmo__client_rules(client);
+    int works = rules->limits.work_for >= 0;
+
+    segmo__rules_release(rules);
+    return works;
+}
+
 static int open_storage(segmo_client *client, segmo_error **err)
 {
     const segmo_config *config = client->config;
     int in_memory = segmo__config_flag(config, "spool.memory_only") ||
-                    client->rules->limits.work_for >= 0; /* Kafka is a worker's spool */
+                    is_worker(client); /* Kafka is a worker's spool */
     const char *dir = in_memory ? NULL : segmo__config_value(config, "spool.dir");
     segmo__spool_options options = {
         .dir = dir,
@@ -226,7 +236,7 @@ int segmo__client_start(segmo_client *client, segmo_error **err)
     if (atomic_load(&client->state) != SEGMO__CLIENT_OPEN) {
         status = fail_closed(err);
     } else if (!atomic_load(&client->worker)) {
-        if (client->rules->limits.work_for < 0)
+        if (!is_worker(client))
             segmo__spool_start(client->spool);
         status = segmo__worker_start(&worker, client, err);
         if (status == SEGMO_OK)
@@ -306,7 +316,7 @@ int segmo__client_new(segmo_client **out, const segmo_config *config, segmo_erro
         goto fail;
     client->guard = (segmo__fork_guard){fork_prepare, fork_parent, fork_child, client, NULL, NULL};
     segmo__fork_guard_add(&client->guard);
-    if (client->rules->limits.work_for >= 0 ||
+    if (is_worker(client) ||
         has_pending(client)) /* adopted: deliver it without waiting for a first message */
         status = segmo__client_start(client, err);
     if (status != SEGMO_OK) {

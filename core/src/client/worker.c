@@ -323,6 +323,20 @@ static void forget(segmo__worker *worker)
     segmo__free(worker);
 }
 
+/* With the rules of this moment; 0: no memory. */
+static int open_shop(segmo__outlet_shop *shop)
+{
+    segmo__rules *rules = segmo__client_rules(shop->client);
+    int works = rules->limits.work_for >= 0;
+
+    shop->gzip = segmo__gzip_new((int)rules->limits.gzip_level);
+    shop->packer = segmo__packer_new((int)rules->limits.gzip_level, shop->http);
+    if (works)
+        shop->intake = segmo__intake_new(shop->client, shop->http, rules);
+    segmo__rules_release(rules);
+    return shop->gzip && shop->packer && (!works || shop->intake);
+}
+
 int segmo__worker_start(segmo__worker **out, segmo_client *client, segmo_error **err)
 {
     segmo__worker *worker = segmo__zalloc(sizeof *worker);
@@ -343,13 +357,7 @@ int segmo__worker_start(segmo__worker **out, segmo_client *client, segmo_error *
     status = segmo__http_open(&worker->shop.http, &options, err);
     if (status != SEGMO_OK)
         goto fail;
-    worker->shop.gzip = segmo__gzip_new((int)client->rules->limits.gzip_level);
-    worker->shop.packer =
-        segmo__packer_new((int)client->rules->limits.gzip_level, worker->shop.http);
-    if (client->rules->limits.work_for >= 0)
-        worker->shop.intake = segmo__intake_new(client, worker->shop.http, client->rules);
-    if (!worker->shop.gzip || !worker->shop.packer ||
-        (client->rules->limits.work_for >= 0 && !worker->shop.intake)) {
+    if (!open_shop(&worker->shop)) {
         status = segmo__fail_memory(err);
         goto fail;
     }
