@@ -617,7 +617,7 @@ int segmo_spool_json(const segmo_config *config, char **out, size_t *out_len, se
  * "kafka" for those that workers wrote to kafka.dead_topic; waits for the brokers then}.
  * Each entry: {"id", "destination", "reason", "status", "answer", "attempts", "accepted_at",
  * "died_at", "source", "message"}. `*out` is freed with segmo_free().
- * Fails with SEGMO_ERR_IO, SEGMO_ERR_JSON.
+ * Fails with SEGMO_ERR_IO, SEGMO_ERR_JSON, and SEGMO_ERR_INVALID for a query of another form.
  *
  * @thread any
  * @since 0.1
