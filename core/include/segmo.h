@@ -348,7 +348,8 @@ int segmo_client_enqueue_batch(segmo_client *client, const char *source, const c
 
 /** Waits until everything accepted so far is on the disk itself, at most `timeout_ms`.
  *
- * Fails with SEGMO_ERR_TIMEOUT or SEGMO_ERR_IO.
+ * Fails with SEGMO_ERR_TIMEOUT or SEGMO_ERR_IO, and with SEGMO_ERR_CLOSED when the client is closed
+ * meanwhile.
  *
  * @thread any
  * @blocking
@@ -358,7 +359,7 @@ int segmo_client_sync(segmo_client *client, uint32_t timeout_ms, segmo_error **e
 
 /** Waits until the spool has room again, at most `timeout_ms` (for `spool.when_full = block`).
  *
- * Fails with SEGMO_ERR_TIMEOUT.
+ * Fails with SEGMO_ERR_TIMEOUT, and with SEGMO_ERR_CLOSED when the client is closed meanwhile.
  *
  * @thread any
  * @blocking

@@ -371,6 +371,7 @@ static int others_have_left(segmo_client *client, int64_t deadline_ms)
         if (segmo__clock_mono_ms() > deadline_ms)
             return 0;
         segmo__reports_wake(client->reports);
+        segmo__spool_end_waits(client->spool);
         if (worker)
             segmo__worker_wake_flushers(worker);
         segmo__sleep_ms(1);
