@@ -130,6 +130,83 @@ static void closing_ends_a_wait_for_a_disk_that_does_not_answer(void **state)
     assert_int_equal(waiter.status, SEGMO_ERR_CLOSED);
 }
 
+/* ---- changing settings ---- */
+
+static void write_settings(const char *text)
+{
+    FILE *file = fopen(scratch_path(dir, "segmo.json"), "w");
+
+    assert_non_null(file);
+    assert_int_equal(fputs(text, file) < 0, 0);
+    assert_int_equal(fclose(file), 0);
+}
+
+static segmo_client *open_by_file(const char *text)
+{
+    segmo_config *config = NULL;
+    segmo_client *client = NULL;
+
+    write_settings(text);
+    assert_int_equal(segmo_config_new(&config, NULL), SEGMO_OK);
+    assert_int_equal(segmo_config_set(config, "spool.memory_only", "true", NULL), SEGMO_OK);
+    assert_int_equal(segmo_config_load(config, scratch_path(dir, "segmo.json"), NULL), SEGMO_OK);
+    assert_int_equal(segmo_client_open(&client, config, NULL), SEGMO_OK);
+    segmo_config_free(config);
+    return client;
+}
+
+static void refuses(segmo_client *client, const char *settings, const char *field)
+{
+    segmo_error *error = NULL;
+
+    write_settings(settings);
+    assert_int_equal(segmo_client_reload(client, &error), SEGMO_ERR_OPTION);
+    assert_string_equal(segmo_error_field(error), field);
+    segmo_error_free(error);
+}
+
+#define KEY "\"segment.write_key\":\"WK1\",\"segment.host\":\"" NOWHERE "\""
+
+/* "accepted for nowhere": the call answered OK and no destination had the message. */
+static void settings_without_a_destination_are_refused_while_it_runs(void **state)
+{
+    segmo_client *client = open_by_file("{" KEY "}");
+    char *stats = NULL;
+
+    (void)state;
+    refuses(client, "{}", "segment.write_key");
+    assert_int_equal(segmo_track(client, "user-1", "Lamp Lit", NULL, NULL, NULL), SEGMO_OK);
+    assert_int_equal(segmo_client_stats_json(client, &stats, NULL, NULL), SEGMO_OK);
+    assert_non_null(strstr(stats, "\"segment\":{\"accepted\":1"));
+    segmo_free(stats);
+    segmo_client_free(client);
+}
+
+static void a_client_does_not_become_a_worker_while_it_runs(void **state)
+{
+    segmo_client *client = open_by_file("{" KEY "}");
+
+    (void)state;
+    refuses(client,
+            "{" KEY ",\"kafka.bootstrap.servers\":\"127.0.0.1:9\",\"kafka.work_for\":\"segment\"}",
+            "kafka.work_for");
+    assert_int_equal(segmo_track(client, "user-1", "Lamp Lit", NULL, NULL, NULL), SEGMO_OK);
+    segmo_client_free(client);
+}
+
+static void a_reload_that_fails_again_frees_the_error_of_before(void **state)
+{
+    segmo_client *client = open_by_file("{" KEY "}");
+    segmo_error *error = NULL;
+
+    (void)state;
+    write_settings("{");
+    assert_int_equal(segmo_client_reload(client, &error), SEGMO_ERR_JSON);
+    assert_int_equal(segmo_client_reload(client, &error), SEGMO_ERR_JSON);
+    segmo_error_free(error);
+    segmo_client_free(client);
+}
+
 #define IN_DIR(test) cmocka_unit_test_setup_teardown(test, make_dir, remove_dir)
 
 int main(void)
@@ -137,6 +214,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(closing_ends_a_wait_for_room),
         IN_DIR(closing_ends_a_wait_for_a_disk_that_does_not_answer),
+        IN_DIR(settings_without_a_destination_are_refused_while_it_runs),
+        IN_DIR(a_client_does_not_become_a_worker_while_it_runs),
+        IN_DIR(a_reload_that_fails_again_frees_the_error_of_before),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -257,35 +257,6 @@ static int has_pending(segmo_client *client)
     return 0;
 }
 
-static int need_work(const segmo__rules *rules, segmo_error **err)
-{
-    int moengage = rules->limits.work_for == SEGMO__DESTINATION_MOENGAGE;
-
-    for (size_t i = 0; i < rules->settings->source_count; i++) {
-        const segmo__source *source = &rules->settings->sources[i];
-
-        if (moengage ? source->moengage.forward : source->segment.enabled)
-            return SEGMO_OK;
-    }
-    return segmo__fail(err, SEGMO_ERR_OPTION, "kafka.work_for",
-                       "no source sends to %s; configure it there, or leave it to other workers",
-                       segmo__destination_name((segmo__destination)rules->limits.work_for));
-}
-
-/* Without a destination every message would be accepted for nowhere. */
-static int need_destination(const segmo__rules *rules, segmo_error **err)
-{
-    if (rules->limits.work_for >= 0)
-        return need_work(rules, err);
-    if (!rules->limits.delivery_enabled || rules->limits.to_kafka ||
-        segmo__settings_has_destination(rules->settings))
-        return SEGMO_OK;
-    return segmo__fail(
-        err, SEGMO_ERR_OPTION, "segment.write_key",
-        "no destination is configured; set segment.write_key, or moengage.app_id and "
-        "moengage.data_api_key, or kafka.bootstrap.servers");
-}
-
 int segmo__client_new(segmo_client **out, const segmo_config *config, segmo_error **err)
 {
     segmo_client *client = segmo__zalloc(sizeof *client);
@@ -303,7 +274,7 @@ int segmo__client_new(segmo_client **out, const segmo_config *config, segmo_erro
     if (status == SEGMO_OK)
         status = segmo__rules_new(&client->rules, client->in_force, err);
     if (status == SEGMO_OK)
-        status = need_destination(client->rules, err);
+        status = segmo__client_need_destination(client->rules, err);
     if (status == SEGMO_OK &&
         (client->rules->limits.to_kafka || client->rules->limits.work_for >= 0))
         status = segmo__kafka_settings_check(client->config, err);
