@@ -4,6 +4,8 @@
 #include "scratch_dir.h"
 #include "segmo.h"
 
+#include <errno.h>
+#include <malloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -11,10 +13,13 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #define LONG_MS 30000
+#define CALLS   1000 /* and bytes: less than one of each call is none of each */
 #define NOWHERE "http://127.0.0.1:9"
 
 static const char *dir; /* of the running test */
@@ -207,6 +212,48 @@ static void a_reload_that_fails_again_frees_the_error_of_before(void **state)
     segmo_client_free(client);
 }
 
+/* ---- fork ---- */
+
+static int no_directory(void *ctx, segmo__file_op op, const char *path, int fd, uint64_t offset,
+                        size_t *len)
+{
+    (void)ctx, (void)path, (void)fd, (void)offset, (void)len;
+    return op == SEGMO__FILE_MKDIR ? -EACCES : 0;
+}
+
+static size_t allocated(void)
+{
+    return mallinfo2().uordblks; /* 0 under a sanitizer, which has an allocator of its own */
+}
+
+static int calls_cost_nothing(segmo_client *client)
+{
+    size_t before;
+
+    segmo__file_hook(no_directory, NULL);
+    segmo_track(client, "user-1", "Lamp Lit", NULL, NULL, NULL);
+    before = allocated();
+    for (int i = 0; i < CALLS; i++)
+        if (segmo_track(client, "user-1", "Lamp Lit", NULL, NULL, NULL) != SEGMO_ERR_IO)
+            return 0;
+    return allocated() < before + CALLS;
+}
+
+static void a_child_that_can_make_no_spool_does_not_grow_with_each_call(void **state)
+{
+    const char *const options[] = {"spool.dir", dir, NULL};
+    segmo_client *client = open_client(options);
+    pid_t child = fork();
+    int status = -1;
+
+    (void)state;
+    if (child == 0)
+        _exit(calls_cost_nothing(client) ? 0 : 1);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    segmo_client_free(client);
+}
+
 #define IN_DIR(test) cmocka_unit_test_setup_teardown(test, make_dir, remove_dir)
 
 int main(void)
@@ -217,6 +264,7 @@ int main(void)
         IN_DIR(settings_without_a_destination_are_refused_while_it_runs),
         IN_DIR(a_client_does_not_become_a_worker_while_it_runs),
         IN_DIR(a_reload_that_fails_again_frees_the_error_of_before),
+        IN_DIR(a_child_that_can_make_no_spool_does_not_grow_with_each_call),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -119,8 +119,12 @@ static int open_storage(segmo_client *client, segmo_error **err)
     status = open_letters(client, dir, err);
     if (status == SEGMO_OK)
         status = segmo__spool_open(&client->spool, &options, err);
-    if (status == SEGMO_OK)
+    if (status == SEGMO_OK) {
         count_adopted(client);
+        return SEGMO_OK;
+    }
+    segmo__dead_letters_free(client->letters); /* a forked child tries again at every call */
+    client->letters = NULL;
     return status;
 }
 
