@@ -19,6 +19,7 @@
 #include <cmocka.h>
 
 #define LONG_MS 30000
+#define STARTS  20
 #define CALLS   1000 /* and bytes: less than one of each call is none of each */
 #define NOWHERE "http://127.0.0.1:9"
 
@@ -212,6 +213,44 @@ static void a_reload_that_fails_again_frees_the_error_of_before(void **state)
     segmo_client_free(client);
 }
 
+struct changer {
+    segmo_client *client;
+    atomic_int has_begun, stop;
+};
+
+static void *change_settings(void *arg)
+{
+    struct changer *changer = arg;
+
+    while (!atomic_load(&changer->stop)) {
+        segmo_client_set(changer->client, "segment.write_key", "WK2", NULL);
+        segmo_client_set(changer->client, "segment.write_key", "WK1", NULL);
+        atomic_store(&changer->has_begun, 1);
+    }
+    return NULL;
+}
+
+/* The worker's start reads the rules in force, which a change frees. The sanitizers see it. */
+static void a_worker_starts_while_settings_change(void **state)
+{
+    static const char *const options[] = {"spool.memory_only", "true", NULL};
+
+    (void)state;
+    for (int i = 0; i < STARTS; i++) {
+        struct changer changer = {.client = open_client(options)};
+        pthread_t thread;
+
+        assert_int_equal(segmo__thread_start(&thread, change_settings, &changer, "changer"), 0);
+        while (!atomic_load(&changer.has_begun))
+            segmo__sleep_ms(1);
+        assert_int_equal(segmo_track(changer.client, "user-1", "Lamp Lit", NULL, NULL, NULL),
+                         SEGMO_OK);
+        atomic_store(&changer.stop, 1);
+        pthread_join(thread, NULL);
+        segmo_client_free(changer.client);
+    }
+}
+
 /* ---- fork ---- */
 
 static int no_directory(void *ctx, segmo__file_op op, const char *path, int fd, uint64_t offset,
@@ -264,6 +303,7 @@ int main(void)
         IN_DIR(settings_without_a_destination_are_refused_while_it_runs),
         IN_DIR(a_client_does_not_become_a_worker_while_it_runs),
         IN_DIR(a_reload_that_fails_again_frees_the_error_of_before),
+        cmocka_unit_test(a_worker_starts_while_settings_change),
         IN_DIR(a_child_that_can_make_no_spool_does_not_grow_with_each_call),
     };
 
