@@ -1,6 +1,6 @@
 /* `segmo stats`: what the spool directory holds. */
-#include "command.h"
 #include "support/args.h"
+#include "support/command.h"
 #include "support/delivery.h"
 #include "support/output.h"
 #include "support/setup.h"
