@@ -7,6 +7,7 @@
 #include "client/pipeline.h"
 #include "client/probe.h"
 #include "client/storage.h"
+#include "client/topic_standing.h"
 #include "deliver/compress.h"
 #include "deliver/http.h"
 
@@ -560,6 +561,18 @@ int segmo_spool_json(const segmo_config *config, char **out, size_t *out_len, se
     segmo__buf_init(&answer, RESULT_MAX);
     if (status == SEGMO_OK)
         status = segmo__storage_json(config, &answer, err);
+    return hand_out(status, &answer, out, out_len, err);
+}
+
+int segmo_topic_json(const segmo_config *config, uint32_t timeout_ms, char **out, size_t *out_len,
+                     segmo_error **err)
+{
+    segmo__buf answer;
+    int status = segmo__need(config, "config", err);
+
+    segmo__buf_init(&answer, RESULT_MAX);
+    if (status == SEGMO_OK)
+        status = segmo__topic_json(config, timeout_ms, &answer, err);
     return hand_out(status, &answer, out, out_len, err);
 }
 
