@@ -154,7 +154,7 @@ int segmo__kafka_open_consumer(segmo__kafka **out, const segmo__kafka_options *o
     int status = segmo__kafka_open_handle(&kafka, RD_KAFKA_CONSUMER, options, own,
                                           sizeof own / sizeof own[0], err);
 
-    if (status != SEGMO_OK)
+    if (!kafka)
         return status;
     kafka->topic = segmo__strdup(topic);
     kafka->partitions = segmo__alloc(PARTITIONS_MAX * sizeof *kafka->partitions);
