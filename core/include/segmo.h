@@ -618,8 +618,9 @@ int segmo_spool_json(const segmo_config *config, char **out, size_t *out_len, se
  *
  * Asks the brokers, with the same settings as workers; joins no group and changes nothing. A record
  * that was dealt with before an older one of its partition counts until that one is done too.
- * `*out` is freed with segmo_free(). Waits at most `timeout_ms` for all of it. Fails with SEGMO_ERR_OPTION,
- * SEGMO_ERR_UNSUPPORTED (librdkafka is missing) or SEGMO_ERR_TIMEOUT (the brokers did not answer).
+ * `*out` is freed with segmo_free(). Waits at most `timeout_ms` for all of it. Fails with
+ * SEGMO_ERR_OPTION, SEGMO_ERR_UNSUPPORTED (librdkafka is missing) or SEGMO_ERR_TIMEOUT (the brokers
+ * did not answer).
  *
  * @thread any
  * @blocking
