@@ -29,7 +29,7 @@
 /* clang-format on */
 
 struct segmo__kafka_library {
-#define SEGMO__KAFKA_POINTER(name) __typeof__(rd_kafka_##name) *name;
+#define SEGMO__KAFKA_POINTER(name) __typeof__(rd_kafka_##name) *(name);
     SEGMO__KAFKA_FUNCTIONS(SEGMO__KAFKA_POINTER)
 #undef SEGMO__KAFKA_POINTER
     __typeof__(rd_kafka_topic_partition_list_new) *list_new;
