@@ -478,18 +478,21 @@ static void leave_a_child_behind(segmo__spool *spool, const int ended[2])
     if (fork() == 0) {
         segmo__spool_fork_child(spool);
         close(ended[1]);
-        _exit(write(ready[1], "", 1) == 1 && read(ended[0], &byte, 1) == 0 ? 0 : 1);
+        end_child(write(ready[1], "", 1) == 1 && read(ended[0], &byte, 1) == 0 ? 0 : 1);
     }
     _exit(read(ready[0], &byte, 1) == 1 ? 0 : 1);
 }
 
-static void a_child_does_not_keep_its_parents_directory_locked(void **state)
+/* Neither its own nor the one that it had adopted. */
+static void a_child_does_not_keep_its_parents_directories_locked(void **state)
 {
-    segmo__spool *spool;
+    segmo__spool *spool = open_usual();
     int ended[2];
     pid_t parent;
 
     (void)state;
+    append_number(spool, 6);
+    segmo__spool_close(spool, 1);
     assert_int_equal(pipe(ended), 0);
     parent = fork();
     if (parent == 0) {
@@ -499,7 +502,7 @@ static void a_child_does_not_keep_its_parents_directory_locked(void **state)
     }
     expect_success(parent);
     spool = open_usual();
-    assert_int_equal(counts_of(spool).adopted_records, 1);
+    assert_int_equal(counts_of(spool).adopted_records, 2);
     segmo__spool_close(spool, 0);
     close(ended[0]);
     close(ended[1]);
@@ -559,7 +562,7 @@ int main(void)
         TEST(records_of_others_are_left_to_them),
         TEST(one_of_two_competing_processes_adopts),
         TEST(a_child_never_touches_its_parents_files),
-        TEST(a_child_does_not_keep_its_parents_directory_locked),
+        TEST(a_child_does_not_keep_its_parents_directories_locked),
         TEST(readers_keep_up_with_threads_that_append),
     };
 

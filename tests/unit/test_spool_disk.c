@@ -636,12 +636,12 @@ static void a_record_that_cannot_be_read_again_is_refused(void **state)
     assert_int_equal(segmo__spool_next(cursor, &first, &payload), 1);
     while (segmo__spool_next(cursor, &ref, &payload))
         continue; /* until what was read first is remembered no more */
-    fail_calls(SEGMO__FILE_OPEN, 0, 1, -EMFILE);
-    assert_int_equal(segmo__spool_read(spool, &first, &payload, NULL), SEGMO_ERR_IO);
-    segmo__file_hook(NULL, NULL);
     segmo__mem_fail(0, 0);
     assert_int_equal(segmo__spool_read(spool, &first, &payload, NULL), SEGMO_ERR_IO);
     segmo__mem_fail(-1, 0);
+    fail_calls(SEGMO__FILE_OPEN, 0, 1, -EMFILE);
+    assert_int_equal(segmo__spool_read(spool, &first, &payload, NULL), SEGMO_ERR_IO);
+    segmo__file_hook(NULL, NULL);
     memcpy(strrchr(path, '/'), "/00000001.seg", 14);
     fd = open(path, O_WRONLY);
     assert_int_equal(pwrite(fd, "?", 1, first.offset + SEGMO__RECORD_HEADER), 1);
