@@ -348,7 +348,8 @@ int segmo_client_enqueue_batch(segmo_client *client, const char *source, const c
 
 /** Waits until everything accepted so far is on the disk itself, at most `timeout_ms`.
  *
- * Fails with SEGMO_ERR_TIMEOUT or SEGMO_ERR_IO.
+ * Fails with SEGMO_ERR_TIMEOUT or SEGMO_ERR_IO, and with SEGMO_ERR_CLOSED when the client is closed
+ * meanwhile.
  *
  * @thread any
  * @blocking
@@ -358,7 +359,7 @@ int segmo_client_sync(segmo_client *client, uint32_t timeout_ms, segmo_error **e
 
 /** Waits until the spool has room again, at most `timeout_ms` (for `spool.when_full = block`).
  *
- * Fails with SEGMO_ERR_TIMEOUT.
+ * Fails with SEGMO_ERR_TIMEOUT, and with SEGMO_ERR_CLOSED when the client is closed meanwhile.
  *
  * @thread any
  * @blocking
@@ -635,7 +636,7 @@ int segmo_topic_json(const segmo_config *config, uint32_t timeout_ms, char **out
  * "kafka" for those that workers wrote to kafka.dead_topic; waits for the brokers then}.
  * Each entry: {"id", "destination", "reason", "status", "answer", "attempts", "accepted_at",
  * "died_at", "source", "message"}. `*out` is freed with segmo_free().
- * Fails with SEGMO_ERR_IO, SEGMO_ERR_JSON.
+ * Fails with SEGMO_ERR_IO, SEGMO_ERR_JSON, and SEGMO_ERR_INVALID for a query of another form.
  *
  * @thread any
  * @since 0.1

@@ -122,6 +122,13 @@ int segmo__fail_io(segmo_error **err, int code, const char *what, const char *pa
     return segmo__fail(err, SEGMO_ERR_IO, NULL, "%s %s: %s", what, path, words);
 }
 
+void segmo__error_pass(segmo_error **err, segmo_error *error)
+{
+    segmo_error_free(err ? *err : error);
+    if (err)
+        *err = error;
+}
+
 void segmo__error_set_retryable(segmo_error *error, int retryable)
 {
     if (error && !is_wordless(error))

@@ -119,8 +119,12 @@ static int open_storage(segmo_client *client, segmo_error **err)
     status = open_letters(client, dir, err);
     if (status == SEGMO_OK)
         status = segmo__spool_open(&client->spool, &options, err);
-    if (status == SEGMO_OK)
+    if (status == SEGMO_OK) {
         count_adopted(client);
+        return SEGMO_OK;
+    }
+    segmo__dead_letters_free(client->letters); /* a forked child tries again at every call */
+    client->letters = NULL;
     return status;
 }
 
@@ -257,31 +261,6 @@ static int has_pending(segmo_client *client)
     return 0;
 }
 
-static int need_work(const segmo__rules *rules, segmo_error **err)
-{
-    segmo__destination destination = (segmo__destination)rules->limits.work_for;
-
-    if (segmo__settings_sends_to(rules->settings, destination))
-        return SEGMO_OK;
-    return segmo__fail(err, SEGMO_ERR_OPTION, "kafka.work_for",
-                       "no source sends to %s; configure it there, or leave it to other workers",
-                       segmo__destination_name(destination));
-}
-
-/* Without a destination every message would be accepted for nowhere. */
-static int need_destination(const segmo__rules *rules, segmo_error **err)
-{
-    if (rules->limits.work_for >= 0)
-        return need_work(rules, err);
-    if (!rules->limits.delivery_enabled || rules->limits.to_kafka ||
-        segmo__settings_has_destination(rules->settings))
-        return SEGMO_OK;
-    return segmo__fail(
-        err, SEGMO_ERR_OPTION, "segment.write_key",
-        "no destination is configured; set segment.write_key, or moengage.app_id and "
-        "moengage.data_api_key, or kafka.bootstrap.servers");
-}
-
 int segmo__client_new(segmo_client **out, const segmo_config *config, segmo_error **err)
 {
     segmo_client *client = segmo__zalloc(sizeof *client);
@@ -299,7 +278,7 @@ int segmo__client_new(segmo_client **out, const segmo_config *config, segmo_erro
     if (status == SEGMO_OK)
         status = segmo__rules_new(&client->rules, client->in_force, err);
     if (status == SEGMO_OK)
-        status = need_destination(client->rules, err);
+        status = segmo__client_need_destination(client->rules, err);
     if (status == SEGMO_OK &&
         (client->rules->limits.to_kafka || client->rules->limits.work_for >= 0))
         status = segmo__kafka_settings_check(client->config, err);
@@ -367,6 +346,7 @@ static int others_have_left(segmo_client *client, int64_t deadline_ms)
         if (segmo__clock_mono_ms() > deadline_ms)
             return 0;
         segmo__reports_wake(client->reports);
+        segmo__spool_end_waits(client->spool);
         if (worker)
             segmo__worker_wake_flushers(worker);
         segmo__sleep_ms(1);

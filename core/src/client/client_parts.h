@@ -48,6 +48,8 @@ struct segmo_client {
 
 /* client_rules.c: the rules in force, retained: give them back with segmo__rules_release(). */
 segmo__rules *segmo__client_rules(segmo_client *client);
+/* Without a destination every message would be accepted for nowhere. SEGMO_ERR_OPTION. */
+int segmo__client_need_destination(const segmo__rules *rules, segmo_error **err);
 /* Reads the configuration file again and swaps the rules, or reports why not. */
 int segmo__client_reload(segmo_client *client, segmo_error **err);
 /* Swaps the rules for those with another value of an option that describes a source. */

@@ -14,14 +14,61 @@ segmo__rules *segmo__client_rules(segmo_client *client)
     return rules;
 }
 
+static int need_work(const segmo__rules *rules, segmo_error **err)
+{
+    segmo__destination destination = (segmo__destination)rules->limits.work_for;
+
+    if (segmo__settings_sends_to(rules->settings, destination))
+        return SEGMO_OK;
+    return segmo__fail(err, SEGMO_ERR_OPTION, "kafka.work_for",
+                       "no source sends to %s; configure it there, or leave it to other workers",
+                       segmo__destination_name(destination));
+}
+
+/* Without a destination every message would be accepted for nowhere. */
+int segmo__client_need_destination(const segmo__rules *rules, segmo_error **err)
+{
+    if (rules->limits.work_for >= 0)
+        return need_work(rules, err);
+    if (!rules->limits.delivery_enabled || rules->limits.to_kafka ||
+        segmo__settings_has_destination(rules->settings))
+        return SEGMO_OK;
+    return segmo__fail(
+        err, SEGMO_ERR_OPTION, "segment.write_key",
+        "no destination is configured; set segment.write_key, or moengage.app_id and "
+        "moengage.data_api_key, or kafka.bootstrap.servers");
+}
+
+/* A worker and other clients have different parts. */
+static int keep_part(const segmo__rules *fresh, const segmo__rules *old, segmo_error **err)
+{
+    if (fresh->limits.work_for == old->limits.work_for)
+        return SEGMO_OK;
+    return segmo__fail(err, SEGMO_ERR_OPTION, "kafka.work_for",
+                       "kafka.work_for does not change while a client runs; open another client "
+                       "with it");
+}
+
+static int check_fresh(segmo_client *client, const segmo__rules *fresh, const segmo_config *config,
+                       segmo_error **err)
+{
+    int status = keep_part(fresh, client->rules, err);
+
+    if (status == SEGMO_OK)
+        status = segmo__client_need_destination(fresh, err);
+    if (status == SEGMO_OK && fresh->limits.to_kafka)
+        status = segmo__kafka_settings_check(config, err);
+    return status;
+}
+
 /* Makes a configuration, which is taken over, and the rules it leads to those in force. */
 static int put_in_force(segmo_client *client, segmo_config *config, segmo_error **err)
 {
     segmo__rules *fresh = NULL, *old;
     int status = segmo__rules_new(&fresh, config, err);
 
-    if (status == SEGMO_OK && fresh->limits.to_kafka)
-        status = segmo__kafka_settings_check(config, err);
+    if (status == SEGMO_OK)
+        status = check_fresh(client, fresh, config, err);
     if (status != SEGMO_OK) {
         segmo__rules_release(fresh);
         segmo_config_free(config);
@@ -81,10 +128,8 @@ int segmo__client_reload(segmo_client *client, segmo_error **err)
     }
     segmo__reports_add(client->reports, SEGMO_REPORT_SETTINGS, segmo__buf_slice(&members));
     segmo__buf_free(&members);
-    if (err && error)
-        *err = error;
-    else
-        segmo_error_free(error);
+    if (error)
+        segmo__error_pass(err, error);
     return status;
 }
 

@@ -15,6 +15,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#define LIMIT_MAX 1e18 /* of letters: all */
+
 static int spool_dir(const segmo_config *config, const char **dir, segmo_error **err)
 {
     *dir = segmo__config_value(config, "spool.dir");
@@ -251,6 +253,34 @@ static int fits(const struct letters *letters, segmo__slice line)
            (!reason || text_is(line, "reason", reason));
 }
 
+static int destination_named(const char *name)
+{
+    for (unsigned d = 0; d < SEGMO__DESTINATION_COUNT; d++)
+        if (strcmp(name, segmo__destination_name((segmo__destination)d)) == 0)
+            return 1;
+    return 0;
+}
+
+/* What a query may say. One that is misread could mean every letter, and letters can be dropped. */
+static const char *rule_broken(const segmo__json *member)
+{
+    const char *name = segmo__json_name(member), *text = segmo__json_string(member);
+    segmo__json_kind kind = segmo__json_tree_kind(member);
+    double number = segmo__json_number(member, -1);
+
+    if (strcmp(name, "id") == 0)
+        return kind == SEGMO__JSON_ARRAY ? NULL : "must be an array of ids";
+    if (strcmp(name, "destination") == 0)
+        return text && destination_named(text) ? NULL : "must be segment, moengage or kafka";
+    if (strcmp(name, "reason") == 0)
+        return text ? NULL : "must be a string";
+    if (strcmp(name, "limit") == 0)
+        return number >= 0 && number <= LIMIT_MAX ? NULL : "must be a number from 0 on";
+    if (strcmp(name, "from") == 0)
+        return text && strcmp(text, "kafka") == 0 ? NULL : "must be \"kafka\", or be left out";
+    return "is none of id, destination, reason, limit and from";
+}
+
 static int read_query(struct letters *letters, const char *query, segmo_error **err)
 {
     int status = query ? segmo__json_parse(&letters->query, segmo__slice_of(query), err) : SEGMO_OK;
@@ -261,14 +291,14 @@ static int read_query(struct letters *letters, const char *query, segmo_error **
         return segmo__fail(err, SEGMO_ERR_INVALID, "query", "must be a JSON object");
     for (const segmo__json *member = segmo__json_first(letters->query); member;
          member = segmo__json_after(member)) {
-        const char *name = segmo__json_name(member);
+        const char *broken = rule_broken(member);
 
-        if (strcmp(name, "id") != 0 && strcmp(name, "destination") != 0 &&
-            strcmp(name, "reason") != 0 && strcmp(name, "limit") != 0 && strcmp(name, "from") != 0)
-            return segmo__fail(err, SEGMO_ERR_INVALID, "query",
-                               "may have the members id, destination, reason, limit and from");
+        if (broken)
+            return segmo__fail(err, SEGMO_ERR_INVALID, "query", "%.32s %s",
+                               segmo__json_name(member), broken);
     }
-    letters->limit = (uint64_t)segmo__json_number(segmo__json_get(letters->query, "limit"), 1e18);
+    letters->limit =
+        (uint64_t)segmo__json_number(segmo__json_get(letters->query, "limit"), LIMIT_MAX);
     return SEGMO_OK;
 }
 

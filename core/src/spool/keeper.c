@@ -6,6 +6,8 @@
 
 #include <errno.h>
 
+#define GRACE_MS 1000
+
 /* ---- syncing ---- */
 
 static int is_unsynced(const spool_file *file)
@@ -244,6 +246,16 @@ static int sync_without_keeper(segmo__spool *spool)
     return code;
 }
 
+/* Of a spool that will be closed, waiters have a little time left for a disk that answers. */
+static int64_t deadline_now(const segmo__spool *spool, int64_t deadline_ms)
+{
+    int64_t ended_ms = segmo__spool_waits_ended_ms(spool);
+
+    if (ended_ms > 0 && ended_ms + GRACE_MS < deadline_ms)
+        return ended_ms + GRACE_MS;
+    return deadline_ms;
+}
+
 /* Waiters that come while a sync runs share the next one. */
 static int sync_by_keeper(segmo__spool *spool, uint32_t timeout_ms)
 {
@@ -255,7 +267,8 @@ static int sync_by_keeper(segmo__spool *spool, uint32_t timeout_ms)
     ticket = ++spool->sync_asked;
     pthread_cond_signal(&spool->keeper_wake);
     while (spool->sync_done < ticket && in_time)
-        in_time = segmo__cond_wait_until(&spool->keeper_done, &spool->keeper, deadline_ms);
+        in_time = segmo__cond_wait_until(&spool->keeper_done, &spool->keeper,
+                                         deadline_now(spool, deadline_ms));
     code = spool->sync_done < ticket ? -ETIMEDOUT : spool->sync_code;
     pthread_mutex_unlock(&spool->keeper);
     return code;
@@ -269,6 +282,8 @@ int segmo__spool_sync(segmo__spool *spool, uint32_t timeout_ms, segmo_error **er
         return SEGMO_OK;
     code = atomic_load(&spool->keeper_runs) ? sync_by_keeper(spool, timeout_ms)
                                             : sync_without_keeper(spool);
+    if (code == -ETIMEDOUT && segmo__spool_waits_ended_ms(spool) > 0)
+        return segmo__spool_fail_ended(err);
     if (code == -ETIMEDOUT)
         return segmo__fail(err, SEGMO_ERR_TIMEOUT, NULL,
                            "the disk did not confirm within %u ms; the messages are in its file, "

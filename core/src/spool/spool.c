@@ -244,13 +244,36 @@ static int has_room(segmo__spool *spool)
     return has_quota(spool) && (!atomic_load(&spool->disk_full) || segmo__spool_try_disk(spool));
 }
 
+int64_t segmo__spool_waits_ended_ms(const segmo__spool *spool)
+{
+    return atomic_load(&spool->waits_ended_ms);
+}
+
+int segmo__spool_fail_ended(segmo_error **err)
+{
+    return segmo__fail(err, SEGMO_ERR_CLOSED, NULL, "the client was closed meanwhile");
+}
+
+void segmo__spool_end_waits(segmo__spool *spool)
+{
+    int_least64_t never = 0;
+
+    atomic_compare_exchange_strong(&spool->waits_ended_ms, &never, segmo__clock_mono_ms());
+    pthread_mutex_lock(&spool->keeper);
+    pthread_cond_broadcast(&spool->keeper_done);
+    pthread_mutex_unlock(&spool->keeper);
+    pthread_mutex_lock(&spool->room);
+    pthread_cond_broadcast(&spool->room_made);
+    pthread_mutex_unlock(&spool->room);
+}
+
 int segmo__spool_wait_room(segmo__spool *spool, uint32_t timeout_ms, segmo_error **err)
 {
     int64_t now_ms = segmo__clock_mono_ms(), deadline_ms = now_ms + timeout_ms;
     int room = has_room(spool);
 
     atomic_fetch_add(&spool->room_waiters, 1);
-    while (!room && now_ms < deadline_ms) {
+    while (!room && now_ms < deadline_ms && !segmo__spool_waits_ended_ms(spool)) {
         int64_t look_ms = now_ms + LOOK_AGAIN_MS;
 
         pthread_mutex_lock(&spool->room);
@@ -263,6 +286,8 @@ int segmo__spool_wait_room(segmo__spool *spool, uint32_t timeout_ms, segmo_error
     atomic_fetch_sub(&spool->room_waiters, 1);
     if (room)
         return SEGMO_OK;
+    if (segmo__spool_waits_ended_ms(spool))
+        return segmo__spool_fail_ended(err);
     return segmo__fail(err, SEGMO_ERR_TIMEOUT, "spool.max_bytes",
                        "the spool had no room within %u ms; raise spool.max_bytes, free the disk "
                        "or look why a destination does not take messages",

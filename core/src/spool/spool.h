@@ -84,8 +84,11 @@ int segmo__spool_append(segmo__spool *spool, segmo__slice payload,
 int segmo__spool_over_quota(const segmo__spool *spool, unsigned destination, size_t bytes);
 /* Waits until all that was appended is on the disk. SEGMO_ERR_TIMEOUT, SEGMO_ERR_IO. */
 int segmo__spool_sync(segmo__spool *spool, uint32_t timeout_ms, segmo_error **err);
-/* Waits until no configured destination is over quota and the disk has room. */
+/* Waits until no configured destination is over quota and the disk has room. SEGMO_ERR_TIMEOUT. */
 int segmo__spool_wait_room(segmo__spool *spool, uint32_t timeout_ms, segmo_error **err);
+/* It will be closed: waits for room end at once, those for the disk if it needs more than a second,
+ * with SEGMO_ERR_CLOSED. May be called again and again. */
+void segmo__spool_end_waits(segmo__spool *spool);
 
 typedef struct segmo__spool_counts {
     uint64_t appended_records, appended_bytes;           /* by this process */

@@ -176,6 +176,7 @@ struct segmo__spool {
     segmo__mutex room;
     segmo__cond room_made;
     atomic_int room_waiters;
+    atomic_int_least64_t waits_ended_ms; /* 0: they are not */
 };
 
 static inline int is_configured(const segmo__spool *spool, unsigned destination)
@@ -185,6 +186,10 @@ static inline int is_configured(const segmo__spool *spool, unsigned destination)
 
 void segmo__spool_notice(segmo__spool *spool, const char *code, uint64_t count, const char *format,
                          ...) __attribute__((format(printf, 4, 5)));
+
+/* When the waits were ended, or 0; and the failure of one that was. */
+int64_t segmo__spool_waits_ended_ms(const segmo__spool *spool);
+int segmo__spool_fail_ended(segmo_error **err);
 
 /* ---- spool_file.c: files and their list ---- */
 
