@@ -23,7 +23,7 @@
     each(message_timestamp) each(subscribe) each(assign) each(incremental_assign) \
     each(incremental_unassign) each(rebalance_protocol) each(assignment_lost) each(commit) \
     each(pause_partitions) each(resume_partitions) each(get_watermark_offsets) \
-    each(committed) each(consumer_close_queue) each(consumer_closed)
+    each(committed) each(consumer_close_queue) each(consumer_closed) each(sasl_set_credentials)
 /* clang-format on */
 
 struct segmo__kafka_library {
