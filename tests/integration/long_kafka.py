@@ -7,7 +7,7 @@ import time
 
 from harness import wait_until
 from mock_kafka import NOT_ENOUGH_REPLICAS, NOT_LEADER, PRODUCE, MockKafka
-from test_kafka_producer import QUICK, account as producer_account, assert_once_and_in_order
+from test_kafka_producer import QUICK, account as producer_account, assert_all_and_in_order
 from test_kafka_worker import (PARTITIONS, account, arrived, assert_order, kafka, message, producer,  # noqa: F401
                                sandbox, sent, start_worker)
 
@@ -37,7 +37,7 @@ def test_many_events_through_a_restless_cluster(host, processes, tmp_path):
         cluster.ask("rtt", broker, 0)
     assert host.flush(120000).ok
     assert producer_account(host)["delivered"] == EVENTS
-    assert_once_and_in_order(cluster.records(partitions=partitions), EVENTS)
+    assert_all_and_in_order(cluster.records(partitions=partitions), EVENTS)
     assert host.close().ok
 
 
