@@ -110,5 +110,9 @@ def test_dead_letters_are_listed_and_sent_again_for_their_destination(producer, 
     wait_until(lambda: account(other, "moengage")["skipped"] == 2, "the other destination leaves it out")
     assert other.stats("moengage")["skipped_for"] == {"for_another_destination": 2}
     assert [letter["reason"] for letter in dead("list")] == ["unknown_source"] * 2
+    assert dead("drop", "--reason", "refused", "--yes")["dropped"] == 0
+    assert len(dead("list")) == 2, "only what fits goes"
+    assert dead("drop", "--all", "--yes")["dropped"] == 2
+    assert dead("list") == []
     for each in (worker, other):
         account(each, "segment" if each is worker else "moengage")

@@ -80,6 +80,11 @@ static void add_passed(void *ctx, const char *name, segmo__slice value, segmo__o
     segmo__buf_free(&scratch);
 }
 
+void segmo__kafka_put_group(segmo__buf *out, const segmo_config *config, const char *purpose)
+{
+    segmo__buf_addf(out, "%s-%s", segmo__config_value(config, "kafka.group"), purpose);
+}
+
 static void add_group(segmo__kafka_settings *settings, const segmo_config *config,
                       segmo__kafka_role role)
 {
@@ -87,10 +92,10 @@ static void add_group(segmo__kafka_settings *settings, const segmo_config *confi
     segmo__buf group;
 
     segmo__buf_init(&group, 1024);
-    segmo__buf_addf(&group, "%s-%s", segmo__config_value(config, "kafka.group"),
-                    role == SEGMO__KAFKA_REVIVER ? "dead"
-                    : work_for                   ? work_for
-                                                 : "segment");
+    segmo__kafka_put_group(&group, config,
+                           role == SEGMO__KAFKA_REVIVER ? "dead"
+                           : work_for                   ? work_for
+                                                        : "segment");
     add(settings, "group.id", own(settings, segmo__buf_detach(&group)), 0);
 }
 

@@ -1,7 +1,7 @@
 /* Handles of librdkafka, and what they tell. */
 #include "deliver/kafka.h"
 
-#include "deliver/kafka_library.h"
+#include "deliver/kafka_handle.h"
 
 #ifdef SEGMO__KAFKA_BUILT
 #include "base/mem.h"
@@ -10,22 +10,6 @@
 #define RECORD_EVENTS                                                                              \
     (RD_KAFKA_EVENT_FETCH | RD_KAFKA_EVENT_REBALANCE | RD_KAFKA_EVENT_OFFSET_COMMIT)
 #define ALWAYS_EVENTS (RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG)
-
-struct segmo__kafka {
-    const struct segmo__kafka_library *of;
-    rd_kafka_t *handle;
-    rd_kafka_queue_t *queue;     /* that everything comes by */
-    rd_kafka_event_t *event;     /* that was handed out last, or is being taken apart */
-    char *topic;                 /* a consumer's */
-    rd_kafka_event_t *rebalance; /* to be answered */
-    int is_revoke;
-    int32_t *partitions;   /* of `rebalance` */
-    int sleeps_on_full;    /* librdkafka, for a second: see go_on_fetching() */
-    int took_records;      /* since it was woken */
-    char *user, *password; /* of SASL, "" when there are none */
-    void (*wake)(void *ctx);
-    void *ctx;
-};
 
 /* ---- opening ---- */
 
@@ -76,10 +60,17 @@ static char *copy_setting(const segmo__kafka_options *options, const char *name)
     return segmo__strdup(value);
 }
 
+static int remember_credentials(segmo__kafka *kafka, const segmo__kafka_options *options)
+{
+    kafka->user = copy_setting(options, "sasl.username");
+    kafka->password = copy_setting(options, "sasl.password");
+    return kafka->user && kafka->password;
+}
+
 /* librdkafka takes the configuration over when it makes a handle, and only then. */
-static int open_handle(segmo__kafka **out, rd_kafka_type_t type,
-                       const segmo__kafka_options *options, const segmo__kafka_setting *own,
-                       size_t own_count, segmo_error **err)
+int segmo__kafka_open_handle(segmo__kafka **out, rd_kafka_type_t type,
+                             const segmo__kafka_options *options, const segmo__kafka_setting *own,
+                             size_t own_count, segmo_error **err)
 {
     segmo__kafka *kafka = segmo__zalloc(sizeof *kafka);
     rd_kafka_conf_t *conf = NULL;
@@ -93,7 +84,9 @@ static int open_handle(segmo__kafka **out, rd_kafka_type_t type,
         goto fail;
     conf = kafka->of->conf_new();
     kafka->sleeps_on_full = type == RD_KAFKA_CONSUMER && !look_often_when_full(kafka->of, conf);
-    status = apply(kafka->of, conf, options->settings, options->setting_count, err);
+    status = remember_credentials(kafka, options)
+                 ? apply(kafka->of, conf, options->settings, options->setting_count, err)
+                 : segmo__fail_memory(err);
     if (status == SEGMO_OK)
         status = apply(kafka->of, conf, own, own_count, err);
     if (status != SEGMO_OK)
@@ -112,12 +105,14 @@ static int open_handle(segmo__kafka **out, rd_kafka_type_t type,
 fail:
     if (conf)
         kafka->of->conf_destroy(conf);
+    segmo__free(kafka->user);
+    segmo__free(kafka->password);
     segmo__free(kafka);
     return status;
 }
 
-static void listen_to(segmo__kafka *kafka, rd_kafka_queue_t *queue,
-                      const segmo__kafka_options *options)
+void segmo__kafka_listen_to(segmo__kafka *kafka, rd_kafka_queue_t *queue,
+                            const segmo__kafka_options *options)
 {
     kafka->queue = queue;
     kafka->wake = options->wake;
@@ -151,10 +146,11 @@ int segmo__kafka_open_producer(segmo__kafka **out, const segmo__kafka_options *o
         {"message.timeout.ms", "0", 0},       /* the spool decides how long a message is tried */
         {"log.queue", "true", 0},
     };
-    int status = open_handle(out, RD_KAFKA_PRODUCER, options, own, sizeof own / sizeof own[0], err);
+    int status = segmo__kafka_open_handle(out, RD_KAFKA_PRODUCER, options, own,
+                                          sizeof own / sizeof own[0], err);
 
     if (status == SEGMO_OK)
-        listen_to(*out, (*out)->of->queue_get_main((*out)->handle), options);
+        segmo__kafka_listen_to(*out, (*out)->of->queue_get_main((*out)->handle), options);
     return status;
 }
 
@@ -183,20 +179,16 @@ int segmo__kafka_open_consumer(segmo__kafka **out, const segmo__kafka_options *o
         {"log.queue", "true", 0},
     };
     segmo__kafka *kafka = NULL;
-    int status =
-        open_handle(&kafka, RD_KAFKA_CONSUMER, options, own, sizeof own / sizeof own[0], err);
+    int status = segmo__kafka_open_handle(&kafka, RD_KAFKA_CONSUMER, options, own,
+                                          sizeof own / sizeof own[0], err);
 
-    if (status != SEGMO_OK)
+    if (!kafka)
         return status;
     kafka->topic = segmo__strdup(topic);
-    kafka->user = copy_setting(options, "sasl.username");
-    kafka->password = copy_setting(options, "sasl.password");
     kafka->partitions = segmo__alloc(PARTITIONS_MAX * sizeof *kafka->partitions);
     kafka->of->poll_set_consumer(kafka->handle);
-    listen_to(kafka, kafka->of->queue_get_consumer(kafka->handle), options);
-    status = kafka->topic && kafka->user && kafka->password && kafka->partitions
-                 ? subscribe(kafka, err)
-                 : segmo__fail_memory(err);
+    segmo__kafka_listen_to(kafka, kafka->of->queue_get_consumer(kafka->handle), options);
+    status = kafka->topic && kafka->partitions ? subscribe(kafka, err) : segmo__fail_memory(err);
     if (status != SEGMO_OK)
         segmo__kafka_close(kafka);
     else

@@ -23,7 +23,9 @@
     each(message_timestamp) each(subscribe) each(assign) each(incremental_assign) \
     each(incremental_unassign) each(rebalance_protocol) each(assignment_lost) each(commit) \
     each(pause_partitions) each(resume_partitions) each(get_watermark_offsets) \
-    each(committed) each(consumer_close_queue) each(consumer_closed) each(sasl_set_credentials)
+    each(committed) each(consumer_close_queue) each(consumer_closed) each(topic_new) \
+    each(topic_destroy) each(metadata) each(metadata_destroy) each(query_watermark_offsets) \
+    each(list_groups) each(group_list_destroy) each(sasl_set_credentials)
 /* clang-format on */
 
 struct segmo__kafka_library {
@@ -33,6 +35,7 @@ struct segmo__kafka_library {
     __typeof__(rd_kafka_topic_partition_list_new) *list_new;
     __typeof__(rd_kafka_topic_partition_list_add) *list_add;
     __typeof__(rd_kafka_topic_partition_list_destroy) *list_destroy;
+    __typeof__(rd_kafka_topic_partition_list_find) *list_find;
 };
 
 /* Loads it once for the process. SEGMO_ERR_UNSUPPORTED. */
