@@ -26,7 +26,6 @@ static const segmo__kafka_setting for_buriers[] = {
 
 static const segmo__kafka_setting for_readers[] = {
     {"auto.offset.reset", "earliest", 0},
-    {"partition.assignment.strategy", "cooperative-sticky", 0},
     {"queued.max.messages.kbytes", "8192", 0},
     {"fetch.message.max.bytes", "524288", 0},
     {"fetch.max.bytes", "2097152", 0},
