@@ -613,6 +613,24 @@ int segmo_convert_streams(const segmo_config *config, const char *json, size_t j
  */
 int segmo_spool_json(const segmo_config *config, char **out, size_t *out_len, segmo_error **err);
 
+/** How Kafka's topic stands for the workers' groups, as JSON: {"topic", "partitions", "groups":
+ * [{"destination", "group", "lag": records that are not committed, "oldest_ms": age of the first of
+ * them, "assigned": partitions that workers have, "workers"}]}, a group for each destination that a
+ * source of the configuration sends to. null: the brokers did not tell.
+ *
+ * Asks the brokers, with the same settings as workers; joins no group and changes nothing. A record
+ * that was dealt with before an older one of its partition counts until that one is done too.
+ * `*out` is freed with segmo_free(). Waits at most `timeout_ms` for all of it. Fails with
+ * SEGMO_ERR_OPTION, SEGMO_ERR_UNSUPPORTED (librdkafka is missing) or SEGMO_ERR_TIMEOUT (the brokers
+ * did not answer).
+ *
+ * @thread any
+ * @blocking
+ * @since 0.1
+ */
+int segmo_topic_json(const segmo_config *config, uint32_t timeout_ms, char **out, size_t *out_len,
+                     segmo_error **err);
+
 /** The dead letters that fit `query`, as a JSON array. Changes nothing.
  *
  * `query` is a JSON object or NULL for all: {"id": [...], "destination", "reason", "limit", "from":

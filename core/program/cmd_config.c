@@ -1,6 +1,6 @@
 /* `segmo config`: the options there are, the values in force and where they come from. */
-#include "command.h"
 #include "support/args.h"
+#include "support/command.h"
 #include "support/output.h"
 #include "support/setup.h"
 

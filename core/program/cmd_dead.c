@@ -1,6 +1,6 @@
 /* `segmo dead`: the messages that could not be delivered, with their reasons. */
-#include "command.h"
 #include "support/args.h"
+#include "support/command.h"
 #include "support/output.h"
 #include "support/setup.h"
 

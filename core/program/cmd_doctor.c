@@ -2,8 +2,8 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "command.h"
 #include "doctor.h"
+#include "support/command.h"
 #include "support/output.h"
 #include "support/setup.h"
 

@@ -4,8 +4,8 @@
  * everything was delivered. The spool is in memory: a run leaves nothing behind.
  */
 #include "base/clock.h"
-#include "command.h"
 #include "support/args.h"
+#include "support/command.h"
 #include "support/delivery.h"
 #include "support/interrupt.h"
 #include "support/output.h"

@@ -1,6 +1,6 @@
 /* `segmo explain`: which destination gets a message, how, and why or why not. */
-#include "command.h"
 #include "support/args.h"
+#include "support/command.h"
 #include "support/messages.h"
 #include "support/output.h"
 #include "support/setup.h"

@@ -6,9 +6,9 @@
  * twice.
  */
 #include "base/clock.h"
-#include "command.h"
 #include "import_streams.h"
 #include "support/args.h"
+#include "support/command.h"
 #include "support/delivery.h"
 #include "support/import_state.h"
 #include "support/import_summary.h"

@@ -1,8 +1,8 @@
 /* `segmo send`: one message from the command line, and what became of it at each destination. */
 #include "base/id.h"
 #include "base/mem.h"
-#include "command.h"
 #include "support/args.h"
+#include "support/command.h"
 #include "support/delivery.h"
 #include "support/interrupt.h"
 #include "support/message_id.h"

@@ -1,6 +1,6 @@
 /* `segmo serve`: the gateway. */
-#include "command.h"
 #include "gateway/gateway.h"
+#include "support/command.h"
 
 static const struct flag flags[] = {
     {"listen", "ADDRESS", "Where to listen; the same as --set gateway.listen=ADDRESS.", NULL},

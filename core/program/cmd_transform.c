@@ -1,6 +1,6 @@
 /* `segmo transform`: what a destination would get for messages, without sending them. */
-#include "command.h"
 #include "support/args.h"
+#include "support/command.h"
 #include "support/delivery.h"
 #include "support/interrupt.h"
 #include "support/messages.h"

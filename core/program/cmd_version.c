@@ -1,7 +1,7 @@
 /* `segmo version`: what was built with what. */
-#include "command.h"
 #include "segmo.h"
 #include "support/args.h"
+#include "support/command.h"
 #include "support/output.h"
 
 #include <stdio.h>

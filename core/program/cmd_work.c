@@ -1,5 +1,5 @@
 /* `segmo work`: delivers what waits in Kafka. */
-#include "command.h"
+#include "support/command.h"
 #include "work/work.h"
 
 static const struct flag flags[] = {

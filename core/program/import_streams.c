@@ -2,7 +2,7 @@
  * messages: there is no state to keep. */
 #include "import_streams.h"
 
-#include "command.h"
+#include "support/command.h"
 #include "support/delivery.h"
 #include "support/interrupt.h"
 #include "support/messages.h"

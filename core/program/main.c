@@ -1,8 +1,8 @@
 /* The `segmo` program: finds the subcommand, reads its command line by its table and runs it. */
-#include "command.h"
 #include "sandbox/sandbox.h"
 #include "segmo.h"
 #include "support/args.h"
+#include "support/command.h"
 #include "support/help.h"
 #include "support/nearest.h"
 #include "support/output.h"

@@ -2,8 +2,8 @@
  * they arrive in pieces. The first byte says how long the pieces are. */
 #include "help/fuzz.h"
 
-#include "gateway/http_chunks.h"
-#include "gateway/http_head.h"
+#include "service/http_chunks.h"
+#include "service/http_head.h"
 
 #define BODY_MAX 4096
 

@@ -1,15 +1,15 @@
-"""200 texts that may be said to nobody: secrets and personal data, each told apart from all others.
+"""216 texts that may be said to nobody: secrets and personal data, each told apart from all others.
 
 Whoever has one in its hands puts it where such a thing belongs; afterwards nothing that was said may hold it. Only
-the tail is looked for, since a masked secret shows its first letters. Message ids, event names, source ids and App IDs
-are not among them: they are how an operator finds a message and its place.
+the tail is looked for, since a masked secret shows its first letters. Event names and message ids are among them, since
+an application may make them of anything; docs/security.md says where these two are shown on purpose.
 """
 import random
 
 SECRETS = ("write_key", "data_api_key", "test_data_api_key", "access_token", "export_secret", "proxy_password", "url_password",
            "wrong_key", "wrong_password", "wrong_bearer", "wrong_api_key")
 PERSONAL = ("email", "phone", "first_name", "last_name", "user_id", "anonymous_id", "previous_id", "group_id", "group_name",
-            "address", "ip", "device_token", "order_id", "note")
+            "address", "ip", "device_token", "order_id", "note", "event_name", "message_id")
 PER_KIND = 8
 
 
@@ -36,14 +36,14 @@ class Canaries:
         def person(name):
             return self.get(name, number)
         members = {"type": kind, "userId": person("user_id"), "anonymousId": person("anonymous_id"),
-                   "messageId": f"{kind}-{number}",
+                   "messageId": f"{person('message_id')}-{kind}",
                    "context": {"ip": person("ip"), "device": {"token": person("device_token")},
                                "traits": {"email": person("email"), "phone": person("phone")}}}
         body = {"email": person("email"), "phone": person("phone"), "firstName": person("first_name"),
                 "lastName": person("last_name"), "address": {"street": person("address")}, "orderId": person("order_id"),
                 "note": person("note")}
         if kind == "track":
-            members.update(event="Order Completed", properties=body)
+            members.update(event=person("event_name"), properties=body)
         elif kind == "alias":
             members["previousId"] = person("previous_id")
         elif kind == "group":

@@ -87,6 +87,32 @@ def test_a_worker_delivers_in_order_and_commits(producer, start_worker, sandbox)
     assert collections.Counter(arrived(sandbox)) == collections.Counter(range(500)), "nothing came twice"
 
 
+def stats_of_program(segmo, kafka, *more):
+    ran = segmo("stats", "--set", "kafka.bootstrap.servers=" + kafka.servers, *more)
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
+
+
+def test_the_program_tells_what_waits_in_the_topic(producer, start_worker, sandbox, kafka, segmo, tmp_path):
+    sent(producer, 0, 90)
+    where = ("--set", "spool.dir=%s" % (tmp_path), "--set", "segment.write_key=WK1")
+    topic = json.loads(stats_of_program(segmo, kafka, "--json", *where))["kafka"]
+    assert topic["topic"] == "segmo.events" and topic["partitions"] == PARTITIONS
+    [group] = topic["groups"]
+    assert (group["destination"], group["group"], group["lag"]) == ("segment", "segmo-segment", 90)
+    assert 0 <= group["oldest_ms"] < 3600000
+    words = stats_of_program(segmo, kafka, *where)
+    assert "90" in words.partition("kafka ")[2] and "segmo.events" in words
+    start_worker().wait_delivered(90)
+    wait_until(lambda: json.loads(stats_of_program(segmo, kafka, "--json", *where))["kafka"]["groups"][0]["lag"] == 0, "all is committed")
+
+
+def test_without_brokers_the_program_still_tells_of_the_spool(segmo, tmp_path):
+    ran = segmo("stats", "--json", "--set", "spool.dir=%s" % tmp_path, "--set", "kafka.bootstrap.servers=127.0.0.1:1")
+    assert ran.returncode == 4 and "kafka" not in json.loads(ran.stdout)
+    assert "kafka.bootstrap.servers" in ran.stderr
+
+
 def test_a_worker_accepts_no_message_by_itself(start_worker):
     worker = start_worker()
     answer = worker.put(message(0, "u"))

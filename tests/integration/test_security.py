@@ -19,15 +19,20 @@ LOUD = {"debug": True, "reports.attempts": True, "reports.delivered": True, "del
         "delivery.max_attempts": 3, "delivery.backoff_base_ms": 1, "delivery.backoff_cap_ms": 5, "moengage.limits": "warn"}
 
 
-def assert_silent(said):
-    leaks = {name: CANARIES.found_in(text) for name, text in said.items() if CANARIES.found_in(text)}
+def assert_silent(said, on_purpose=()):
+    """Of what was said, by name, nothing holds a canary; `on_purpose` are pairs of a name and a kind that may stand there."""
+    leaks = {}
+    for name, text in said.items():
+        kinds = [kind for kind in CANARIES.found_in(text) if (name, kind.split()[0]) not in on_purpose]
+        if kinds:
+            leaks[name] = kinds
     assert not leaks, "\n".join(f"{name}: {kinds}\n{said[name][:600]}" for name, kinds in leaks.items())
 
 
-def test_there_are_200_and_they_are_found():
-    assert len(CANARIES) == 200
+def test_there_are_more_than_200_and_they_are_found():
+    assert len(CANARIES) == 216
     assert CANARIES.found_in("x " + CANARIES.get("write_key", 3)) == ["write_key 3"]
-    assert len(CANARIES.found_in(json.dumps(CANARIES.message(1)))) >= 11
+    assert len(CANARIES.found_in(json.dumps(CANARIES.message(1)))) >= 13
 
 
 # ---- the gateway ---------------------------------------------------------------------------------
@@ -121,7 +126,8 @@ def test_the_gateway_tells_nobody(answered, segmo):
     gateway.stop()
     said["log"] = gateway.stderr + gateway.stdout
     assert len(said["log"].splitlines()) > 20
-    assert_silent(said)
+    assert "event_name" in str(CANARIES.found_in(said["dead list"]))
+    assert_silent(said, on_purpose=[("dead list", "event_name"), ("dead list --reason refused", "event_name")])
 
 
 # ---- the program ---------------------------------------------------------------------------------
@@ -348,4 +354,4 @@ def test_the_packages_tell_nobody_at_debug(language, sandbox, tmp_path):
                          capture_output=True, timeout=120)
     assert ran.returncode == 0, ran.stderr[-3000:]
     assert "segmo:attempt" in ran.stderr or '"attempts"' in ran.stderr or "retry_in_ms" in ran.stderr # it was at its loudest
-    assert_silent({"stdout": ran.stdout, "stderr": ran.stderr})
+    assert_silent({"stdout": ran.stdout, "stderr": ran.stderr}, on_purpose=[("stderr", "message_id")]) # the host wrote its reports

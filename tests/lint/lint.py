@@ -28,7 +28,12 @@ ROOMS = {
     "deliver": {"base", "model"},
     "client": {"base", "model", "route", "wire", "spool", "deliver"},
     "api": {"base", "model", "route", "wire", "spool", "deliver", "client"},
-    "program": {"base"},
+    "support": {"base"},
+    "service": {"base", "support"},
+    "sandbox": {"base", "support"},
+    "gateway": {"base", "support", "service"},
+    "work": {"base", "support", "service"},
+    "program": {"base", "support", "sandbox", "gateway", "work"},
 }
 
 # Foreign headers and the only places that may know them.
@@ -107,7 +112,7 @@ def room_of(name):
     """The room that a path of the repository belongs to, or None."""
     parts = name.split("/")
     if parts[:2] == ["core", "program"]:
-        return "program"
+        return parts[2] if len(parts) > 3 else "program"
     if parts[:2] == ["core", "src"]:
         return parts[2] if len(parts) > 3 else parts[2].partition(".")[0]
     return None
@@ -116,7 +121,8 @@ def room_of(name):
 # ---- rules ---------------------------------------------------------------------------------------
 
 def includes(root):
-    """Arrows point down only: base <- model <- {route, wire, spool, deliver} <- client <- api."""
+    """Arrows point down only: base <- model <- {route, wire, spool, deliver} <- client <- api, and, for the program,
+    base <- support <- service <- {gateway, work} <- program."""
     for path, name in files(root, {".c", ".h"}, "core/src", "core/program"):
         room = room_of(name)
         if room not in ROOMS:
@@ -130,16 +136,15 @@ def includes(root):
 
 
 def target_room(root, path, included):
-    """Rooms are named from core/src; beside that a file may name its neighbours."""
+    """Rooms are named from core/src and core/program; beside that a file may name its neighbours."""
     if included == "segmo.h":
         return None
-    if (root / "core/src" / included).exists():
-        return room_of(f"core/src/{included}")
+    for house in ("core/src", "core/program"):
+        if (root / house / included).exists():
+            return room_of(f"{house}/{included}")
     beside = (path.parent / included).resolve()
     if beside.exists() and root.resolve() in beside.parents:
         return room_of(beside.relative_to(root.resolve()).as_posix())
-    if room_of(path.relative_to(root).as_posix()) == "program":
-        return "program"
     return included.partition("/")[0]
 
 

@@ -53,6 +53,16 @@ def test_the_program_may_use_base_and_nothing_deeper(plant):
         'core/program/main.c:3: program may not include spool ("spool/spool_part.h")']
 
 
+def test_the_programs_rooms_stand_on_one_another(plant):
+    root = plant({"core/program/gateway/gateway.h": "/* */\n", "core/program/service/listen.h": "/* */\n",
+                  "core/program/gateway/gateway.c": '#include "service/listen.h"\n',
+                  "core/program/work/work.c": '#include "gateway/gateway.h"\n',
+                  "core/program/service/listen.c": '#include "gateway/gateway.h"\n'})
+    assert findings(lint.includes, root) == [
+        'core/program/service/listen.c:1: service may not include gateway ("gateway/gateway.h")',
+        'core/program/work/work.c:1: work may not include gateway ("gateway/gateway.h")']
+
+
 def test_an_arrow_written_as_a_relative_path_is_found(plant):
     root = plant({**HEADERS, "core/src/wire/x.c": '#include "../route/route_part.h"\n'})
     assert len(findings(lint.includes, root)) == 1

@@ -68,6 +68,20 @@ def test_an_unknown_option_is_refused_with_the_nearest_one():
     assert refused.value.status == "SEGMO_ERR_OPTION"
 
 
+def test_a_setting_of_kafka_is_handed_on_in_its_own_words():
+    with pytest.raises(segmo.OptionError) as refused:
+        segmo.Client(segment_write_key="WK1", spool_memory_only=True, kafka_bootstrap_servers="127.0.0.1:1",
+                     kafka_security_protocol="carrier pigeon")
+    assert refused.value.field == "kafka.security.protocol"
+    with pytest.raises(segmo.OptionError, match="segmo itself"):
+        segmo.Client(segment_write_key="WK1", kafka_group_id="mine")
+    client = segmo.Client(segment_write_key="WK1", spool_memory_only=True, kafka_bootstrap_servers="127.0.0.1:1",
+                          kafka_security_protocol="plaintext", kafka_queue_buffering_max_kbytes=1024)
+    client.track("u-1", "Lamp Lit")
+    assert client.stats()["destinations"]["kafka"]["accepted"] == 1
+    client.close(0)
+
+
 class SecretStr:
     def __str__(self):
         return "*****"

@@ -136,6 +136,18 @@ class LifeTest < SegmoTest
     assert_raises(Segmo::Error::Option) { Segmo::Client.new(spool_dir: File.join(work, "s"), config: false) }
   end
 
+  def test_a_setting_of_kafka_is_handed_on_in_its_own_words
+    brokers = { segment_write_key: "WK1", spool_memory_only: true, kafka_bootstrap_servers: "127.0.0.1:1" }
+    refused = assert_raises(Segmo::Error::Option) do
+      Segmo::Client.new(brokers.merge(kafka_security_protocol: "carrier pigeon"), config: false)
+    end
+    assert_equal "kafka.security.protocol", refused.field
+    client = Segmo::Client.new(brokers.merge(kafka: { "security.protocol" => "plaintext" }, kafka_linger_ms: 5), config: false)
+    client.track(user_id: "u1", event: "E")
+    assert_equal 1, client.stats["destinations"]["kafka"]["accepted"]
+    client.close(timeout: 0)
+  end
+
   def test_sources_are_given_as_data
     sources = [{ "id" => "web", "segment" => { "write_key" => "WKWEB" } }, { "id" => "app", "segment" => { "write_key" => "WKAPP" } }]
     client = open_client({}, sources: sources)

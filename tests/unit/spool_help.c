@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 const uint8_t nothing_preset[SEGMO__SPOOL_DESTINATIONS];
 const char *spool_dir;
@@ -186,6 +187,18 @@ unsigned entries(const char *at)
     if (open_dir)
         closedir(open_dir);
     return count;
+}
+
+#ifdef SEGMO_COVERAGE
+void __gcov_dump(void);
+#endif
+
+void end_child(int code)
+{
+#ifdef SEGMO_COVERAGE
+    __gcov_dump();
+#endif
+    _exit(code);
 }
 
 void expect_success(pid_t child)

@@ -48,5 +48,7 @@ segmo__spool_counts counts_of(segmo__spool *spool);
 unsigned find_files(const char *at, char last[4096]);
 unsigned entries(const char *at); /* names in a directory */
 void expect_success(pid_t child); /* waits for it */
+/* Ends a forked child: as _exit(), but what it has reached counts in a build that counts. */
+void end_child(int code) __attribute__((noreturn));
 
 #endif

@@ -214,6 +214,25 @@ static void the_oldest_go_when_there_are_too_many(void **state)
     segmo__dead_letters_free(letters);
 }
 
+/* What a user puts there stays, also when room is made and when letters are removed. */
+static void files_of_others_are_left_alone(void **state)
+{
+    segmo__dead_letters *letters = open_letters(2000);
+    const char *note = scratch_path(dir, "0-note.txt");
+    uint64_t dropped;
+
+    (void)state;
+    assert_int_equal(segmo__file_mkdir(dir), 0);
+    assert_int_equal(segmo__file_replace(note, "{}\n", 3), 0);
+    for (unsigned number = 1; number <= 100; number++)
+        assert_int_equal(add(letters, number), SEGMO_OK);
+    assert_true(segmo__dead_letters_dropped(letters) > 0);
+    assert_int_equal(segmo__dead_letters_remove(dir, is_any, NULL, &dropped, NULL), SEGMO_OK);
+    assert_int_equal(dropped + segmo__dead_letters_dropped(letters), 100);
+    assert_int_equal(segmo__file_size(scratch_path(dir, "0-note.txt")), 3);
+    segmo__dead_letters_free(letters);
+}
+
 static void removed_lines_are_gone_and_the_others_stay(void **state)
 {
     segmo__dead_letters *letters = open_letters(1 << 20);
@@ -311,6 +330,7 @@ int main(void)
         TEST(broken_lines_are_passed_over),
         TEST(nothing_of_a_failed_line_is_left_to_read),
         TEST(the_oldest_go_when_there_are_too_many),
+        TEST(files_of_others_are_left_alone),
         TEST(removed_lines_are_gone_and_the_others_stay),
         TEST(nothing_is_lost_while_others_remove),
         TEST(in_memory_they_are_only_counted),

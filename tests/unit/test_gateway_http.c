@@ -5,8 +5,8 @@
 #include "base/json.h"
 #include "vectors.h"
 
-#include "gateway/http_chunks.h"
-#include "gateway/http_head.h"
+#include "service/http_chunks.h"
+#include "service/http_head.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

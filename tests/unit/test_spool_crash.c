@@ -272,8 +272,16 @@ static void damage_under_a_running_process_is_not_waited_for(void **state)
     segmo__spool_close(spool, 0);
 }
 
+static int count_sight(void *ctx, const segmo__spool_sight *sight)
+{
+    (void)sight;
+    ++*(unsigned *)ctx;
+    return 0;
+}
+
 static void a_file_of_another_version_is_left_alone(void **state)
 {
+    unsigned seen = 0;
     static unsigned char bytes[SMALL_FILE];
     unsigned char header[16] = "segmo\xFB\r\n\x02";
     char path[4096];
@@ -292,6 +300,8 @@ static void a_file_of_another_version_is_left_alone(void **state)
     drain(spool, 0, 1);
     drain(spool, 1, 1);
     segmo__spool_adopt(spool, NULL);
+    assert_int_equal(segmo__spool_look(spool_dir, count_sight, &seen, NULL), SEGMO_OK);
+    assert_int_equal(seen, 0);
     segmo__spool_close(spool, 0);
     assert_int_equal(find_files(spool_dir, NULL), 1);
 }
@@ -304,6 +314,7 @@ static void leftovers_of_crashes_are_cleaned_up(void **state)
 
     (void)state;
     mkdir(half, 0700);
+    write_file(scratch_path(half, "00000001.seg"), (const unsigned char *)"half", 4);
     utimensat(AT_FDCWD, half, long_ago, 0);
     mkdir(scratch_path(spool_dir, ".new-1700000000000-2-00000000000000ab"), 0700);
     mkdir(scratch_path(spool_dir, "1700000000000-1-00000000000000ab"), 0700);
@@ -415,13 +426,13 @@ static void child_appends_to_its_own(void)
     segmo__spool *own;
 
     if (append_number(forked_spool, 1) != SEGMO_ERR_CLOSED)
-        _exit(1);
+        end_child(1);
     segmo__spool_close(forked_spool, 1);
     own = open_usual();
     if (append_number(own, 1) != SEGMO_OK || drain(own, 0, 1) != 1 || drain(own, 1, 1) != 1)
-        _exit(2);
+        end_child(2);
     segmo__spool_close(own, 0);
-    _exit(0);
+    end_child(0);
 }
 
 static void a_child_never_touches_its_parents_files(void **state)
@@ -540,18 +551,21 @@ static void leave_a_child_behind(segmo__spool *spool, const int ended[2])
     if (fork() == 0) {
         segmo__spool_fork_child(spool);
         close(ended[1]);
-        _exit(write(ready[1], "", 1) == 1 && read(ended[0], &byte, 1) == 0 ? 0 : 1);
+        end_child(write(ready[1], "", 1) == 1 && read(ended[0], &byte, 1) == 0 ? 0 : 1);
     }
     _exit(read(ready[0], &byte, 1) == 1 ? 0 : 1);
 }
 
-static void a_child_does_not_keep_its_parents_directory_locked(void **state)
+/* Neither its own nor the one that it had adopted. */
+static void a_child_does_not_keep_its_parents_directories_locked(void **state)
 {
-    segmo__spool *spool;
+    segmo__spool *spool = open_usual();
     int ended[2];
     pid_t parent;
 
     (void)state;
+    append_number(spool, 6);
+    segmo__spool_close(spool, 1);
     assert_int_equal(pipe(ended), 0);
     parent = fork();
     if (parent == 0) {
@@ -561,7 +575,7 @@ static void a_child_does_not_keep_its_parents_directory_locked(void **state)
     }
     expect_success(parent);
     spool = open_usual();
-    assert_int_equal(counts_of(spool).adopted_records, 1);
+    assert_int_equal(counts_of(spool).adopted_records, 2);
     segmo__spool_close(spool, 0);
     close(ended[0]);
     close(ended[1]);
@@ -622,7 +636,7 @@ int main(void)
         TEST(one_of_two_competing_processes_adopts),
         TEST(a_child_never_touches_its_parents_files),
         TEST(a_child_closes_no_descriptor_of_its_own),
-        TEST(a_child_does_not_keep_its_parents_directory_locked),
+        TEST(a_child_does_not_keep_its_parents_directories_locked),
         TEST(readers_keep_up_with_threads_that_append),
     };
 

@@ -1,7 +1,9 @@
 /* The spool on disks that are full, forbidden or failing, and seen from outside. */
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/mem.h"
 #include "scratch_dir.h"
+#include "spool/spool_parts.h"
 #include "spool_help.h"
 
 #include <errno.h>
@@ -300,6 +302,52 @@ static void what_can_never_be_read_is_counted_as_damage(void **state)
     segmo__spool_close(spool, 0);
 }
 
+/* Ten messages were handed out for one destination before the disk failed; the other one reads all
+ * of them once it works again. */
+static void what_was_counted_as_lost_and_turns_up_counts_once(void **state)
+{
+    segmo__spool *spool = open_usual();
+    segmo__spool_cursor *cursor = cursor_of(spool, 0);
+    segmo__record_ref handed_out[10];
+    segmo__slice payload;
+    segmo__spool_mark mark;
+
+    (void)state;
+    for (unsigned number = 0; number < 10; number++)
+        append_number(spool, number);
+    for (unsigned i = 0; i < 10; i++)
+        assert_int_equal(segmo__spool_next(cursor, &handed_out[i], &payload), 1);
+    for (unsigned number = 10; number < 15; number++)
+        append_number(spool, number);
+    segmo__spool_mark_end(spool, &mark);
+    fail_calls(SEGMO__FILE_READ, 0, 1000, -EIO);
+    for (int tries = 0; tries < 3; tries++) {
+        expect_none(cursor);
+        segmo__clock_shift(0, 2000);
+    }
+    segmo__file_hook(NULL, NULL);
+    assert_int_equal(counts_of(spool).damaged_records, 15);
+    fail_calls(SEGMO__FILE_READ, 0, 1, -EIO);
+    assert_int_equal(drain(spool, 1, 0), 0); /* it goes on behind the file that was given up */
+    segmo__file_hook(NULL, NULL);
+    assert_int_equal(counts_of(spool).damaged_records, 15);
+    segmo__clock_shift(0, 2000);
+    for (unsigned i = 0; i < 10; i++)
+        assert_int_equal(segmo__spool_settle(spool, &handed_out[i], 0, SEGMO__DELIVERED), 1);
+    assert_int_equal(drain(spool, 1, 1), 15);
+    for (unsigned d = 0; d < 2; d++) {
+        assert_int_equal(counts_of(spool).pending_records[d], 0);
+        assert_int_equal(counts_of(spool).pending_bytes[d], 0);
+        assert_int_equal(segmo__spool_over_quota(spool, d, 1000), 0);
+    }
+    assert_int_equal(segmo__spool_commit(spool, NULL), SEGMO_OK);
+    assert_int_equal(segmo__spool_passed(spool, &mark), 1);
+    append_text(spool, "next");
+    assert_int_equal(counts_of(spool).pending_records[0], 1);
+    segmo__spool_cursor_free(cursor);
+    segmo__spool_close(spool, 0);
+}
+
 static void a_failed_commit_is_made_up_for(void **state)
 {
     segmo__spool *spool = open_usual();
@@ -376,6 +424,141 @@ static int sync_slowly(void *ctx, segmo__file_op op, const char *path, int fd, u
     return 0;
 }
 
+static void slow_down(void)
+{
+    atomic_store(&slow_disk.syncing, 0);
+    atomic_store(&slow_disk.go_on, 0);
+    segmo__file_hook(sync_slowly, NULL);
+}
+
+static void a_disk_that_does_not_confirm_in_time_is_told(void **state)
+{
+    segmo__spool *spool = open_usual();
+    segmo_error *err = NULL;
+
+    (void)state;
+    slow_down();
+    segmo__spool_start(spool);
+    append_text(spool, "x");
+    assert_int_equal(segmo__spool_sync(spool, 1, &err), SEGMO_ERR_TIMEOUT);
+    assert_non_null(strstr(segmo_error_message(err), "wait again"));
+    segmo_error_free(err);
+    atomic_store(&slow_disk.go_on, 1);
+    assert_int_equal(segmo__spool_sync(spool, 20000, NULL), SEGMO_OK);
+    segmo__spool_close(spool, 0);
+}
+
+/* The file that is being synced is the one that is filled, so nobody else makes its pages ready;
+ * the next file is there all the same. */
+static void a_file_is_filled_while_it_is_synced(void **state)
+{
+    static char text[4000];
+    segmo__spool_options options = usual_options();
+    segmo__spool *spool;
+    unsigned count = 0;
+
+    (void)state;
+    options.file_size = SEGMO__SEGMENT_DATA + (512u << 10);
+    spool = open_with(options);
+    slow_down();
+    segmo__spool_start(spool);
+    append_text(spool, "x");
+    while (!atomic_load(&slow_disk.syncing))
+        usleep(1000);
+    memset(text, 'x', sizeof text);
+    while (find_files(spool_dir, NULL) < 2) {
+        if (++count < 100) /* more than half of the file, not all of it */
+            assert_int_equal(
+                segmo__spool_append(spool, (segmo__slice){text, sizeof text}, nothing_preset, NULL),
+                SEGMO_OK);
+        else
+            usleep(1000);
+    }
+    atomic_store(&slow_disk.go_on, 1);
+    segmo__spool_close(spool, 0);
+}
+
+/* While the preparer makes a file, an appender fills one after the other and makes the next itself:
+ * names that rise no more are changed, or the file is not used. */
+static struct {
+    atomic_int making, go_on;
+    int renames_fail;
+} slow_create;
+
+static int create_slowly(void *ctx, segmo__file_op op, const char *path, int fd, uint64_t offset,
+                         size_t *len)
+{
+    char name[16] = "";
+
+    (void)ctx, (void)path, (void)fd, (void)offset, (void)len;
+    pthread_getname_np(pthread_self(), name, sizeof name);
+    if (op == SEGMO__FILE_RENAME)
+        return slow_create.renames_fail ? -EIO : 0;
+    if (op != SEGMO__FILE_CREATE || strcmp(name, "segmo-preparer") != 0 ||
+        atomic_exchange(&slow_create.making, 1))
+        return 0;
+    while (!atomic_load(&slow_create.go_on))
+        usleep(1000);
+    return 0;
+}
+
+static unsigned overtake_the_preparer(segmo__spool *spool)
+{
+    unsigned count = 0;
+    uint64_t files;
+
+    atomic_store(&slow_create.making, 0);
+    atomic_store(&slow_create.go_on, 0);
+    segmo__file_hook(create_slowly, NULL);
+    segmo__spool_start(spool);
+    while (!atomic_load(&slow_create.making))
+        assert_int_equal(append_number(spool, count++ % 100), SEGMO_OK);
+    files = counts_of(spool).files;
+    while (counts_of(spool).files < files + 2)
+        assert_int_equal(append_number(spool, count++ % 100), SEGMO_OK);
+    atomic_store(&slow_create.go_on, 1);
+    while (counts_of(spool).files < files + 5)
+        assert_int_equal(append_number(spool, count++ % 100), SEGMO_OK);
+    return count;
+}
+
+static void expect_in_order(segmo__spool *spool, unsigned count)
+{
+    segmo__spool_cursor *cursor = cursor_of(spool, 0);
+    segmo__record_ref ref;
+    segmo__slice payload;
+
+    for (unsigned number = 0; number < count; number++) {
+        assert_int_equal(segmo__spool_next(cursor, &ref, &payload), 1);
+        assert_int_equal(number_of(payload), number % 100);
+        segmo__spool_settle(spool, &ref, 0, SEGMO__DELIVERED);
+    }
+    expect_none(cursor);
+    segmo__spool_cursor_free(cursor);
+    assert_int_equal(drain(spool, 1, 1), count);
+}
+
+static void a_preparer_that_is_overtaken_changes_no_order(void **state)
+{
+    segmo__spool_options options = usual_options();
+
+    (void)state;
+    for (int in_memory = 0; in_memory < 2; in_memory++) {
+        for (slow_create.renames_fail = 0; slow_create.renames_fail < 2;
+             slow_create.renames_fail++) {
+            segmo__spool *spool;
+
+            options.dir = in_memory ? NULL : spool_dir;
+            spool = open_with(options);
+            expect_in_order(spool, overtake_the_preparer(spool));
+            segmo__spool_close(spool, 0);
+            segmo__file_hook(NULL, NULL);
+            segmo__spool_close(open_usual(), 0); /* who adopts what was not used */
+            assert_int_equal(entries(spool_dir), 0);
+        }
+    }
+}
+
 static void a_file_that_is_full_before_its_sync_has_ended_is_let_go_all_the_same(void **state)
 {
     segmo__spool *spool = open_usual();
@@ -383,7 +566,7 @@ static void a_file_that_is_full_before_its_sync_has_ended_is_let_go_all_the_same
     unsigned count = 0;
 
     (void)state;
-    segmo__file_hook(sync_slowly, NULL);
+    slow_down();
     segmo__spool_start(spool);
     append_number(spool, count++);
     while (!atomic_load(&slow_disk.syncing))
@@ -402,6 +585,93 @@ static void a_file_that_is_full_before_its_sync_has_ended_is_let_go_all_the_same
         segmo__spool_commit(spool, NULL);
     }
     segmo__file_hook(NULL, NULL);
+    segmo__spool_close(spool, 0);
+}
+
+/* ---- waiting for room ---- */
+
+static void *wait_for_room(void *arg)
+{
+    assert_int_equal(segmo__spool_wait_room(arg, 60000, NULL), SEGMO_OK);
+    return NULL;
+}
+
+static void whoever_waits_for_room_is_woken_by_a_commit(void **state)
+{
+    segmo__spool_options options = usual_options();
+    segmo__spool *spool;
+    pthread_t waiter;
+
+    (void)state;
+    options.max_bytes = 1000;
+    spool = open_with(options);
+    for (unsigned number = 0; !segmo__spool_over_quota(spool, 0, 500); number++)
+        append_number(spool, number);
+    assert_int_equal(pthread_create(&waiter, NULL, wait_for_room, spool), 0);
+    while (atomic_load(&spool->room_waiters) == 0)
+        usleep(1000);
+    drain(spool, 0, 1);
+    drain(spool, 1, 1);
+    assert_int_equal(segmo__spool_commit(spool, NULL), SEGMO_OK);
+    pthread_join(waiter, NULL);
+    segmo__spool_close(spool, 0);
+}
+
+/* ---- reading again ---- */
+
+static void a_record_that_cannot_be_read_again_is_refused(void **state)
+{
+    segmo__spool *spool = open_usual();
+    segmo__spool_cursor *cursor = cursor_of(spool, 0);
+    segmo__record_ref first, ref;
+    segmo__slice payload;
+    segmo_error *err = NULL;
+    unsigned last = 0;
+    char path[4096];
+    int fd;
+
+    (void)state;
+    while (find_files(spool_dir, path) < 5)
+        append_number(spool, ++last);
+    assert_int_equal(segmo__spool_next(cursor, &first, &payload), 1);
+    while (segmo__spool_next(cursor, &ref, &payload))
+        continue; /* until what was read first is remembered no more */
+    segmo__mem_fail(0, 0);
+    assert_int_equal(segmo__spool_read(spool, &first, &payload, NULL), SEGMO_ERR_IO);
+    segmo__mem_fail(-1, 0);
+    fail_calls(SEGMO__FILE_OPEN, 0, 1, -EMFILE);
+    assert_int_equal(segmo__spool_read(spool, &first, &payload, NULL), SEGMO_ERR_IO);
+    segmo__file_hook(NULL, NULL);
+    memcpy(strrchr(path, '/'), "/00000001.seg", 14);
+    fd = open(path, O_WRONLY);
+    assert_int_equal(pwrite(fd, "?", 1, first.offset + SEGMO__RECORD_HEADER), 1);
+    close(fd);
+    assert_int_equal(segmo__spool_read(spool, &first, &payload, &err), SEGMO_ERR_IO);
+    segmo_error_free(err);
+    assert_int_equal(segmo__spool_read(spool, &ref, &payload, NULL), SEGMO_OK);
+    assert_int_equal(number_of(payload), last);
+    segmo__spool_cursor_free(cursor);
+    segmo__spool_close(spool, 0);
+}
+
+static void what_is_settled_once_its_file_is_gone_has_its_outcome_already(void **state)
+{
+    segmo__spool *spool = open_usual();
+    segmo__spool_cursor *cursor = cursor_of(spool, 0);
+    segmo__record_ref ref;
+    segmo__slice payload;
+
+    (void)state;
+    for (unsigned number = 0; find_files(spool_dir, NULL) < 2; number++)
+        append_number(spool, number);
+    assert_int_equal(segmo__spool_next(cursor, &ref, &payload), 1);
+    segmo__spool_cursor_free(cursor);
+    drain(spool, 0, 1);
+    drain(spool, 1, 1);
+    assert_int_equal(segmo__spool_commit(spool, NULL), SEGMO_OK);
+    assert_int_equal(find_files(spool_dir, NULL), 1);
+    assert_int_equal(segmo__spool_settle(spool, &ref, 0, SEGMO__DELIVERED), 0);
+    assert_int_equal(segmo__spool_settled(spool, &ref, 0), SEGMO__SKIPPED);
     segmo__spool_close(spool, 0);
 }
 
@@ -494,6 +764,30 @@ static void planted_records_are_adopted(void **state)
     assert_int_equal(entries(spool_dir), 0);
 }
 
+static int next_too_large(void *ctx, segmo__slice *payload,
+                          uint8_t preset[SEGMO__SPOOL_DESTINATIONS])
+{
+    static char text[SEGMO__SEGMENT_MAX_PAYLOAD + 1];
+    unsigned *number = ctx;
+
+    (void)preset;
+    memset(text, 'p', sizeof text);
+    *payload = (segmo__slice){text, *number == 3 ? sizeof text : 1};
+    return ++*number < 10;
+}
+
+static void with_a_payload_that_is_too_large_nothing_is_planted(void **state)
+{
+    unsigned number = 0;
+    segmo_error *err = NULL;
+
+    (void)state;
+    assert_int_equal(segmo__spool_plant(spool_dir, next_too_large, &number, &err), SEGMO_ERR_IO);
+    assert_int_equal(number, 4);
+    segmo_error_free(err);
+    assert_int_equal(entries(spool_dir), 0);
+}
+
 static void no_partial_plant_stays_on_a_full_disk(void **state)
 {
     (void)state;
@@ -519,9 +813,17 @@ int main(void)
         TEST(a_failed_read_is_tried_again_after_a_while),
         TEST(a_file_that_somebody_cuts_is_not_read_for_ever),
         TEST(what_can_never_be_read_is_counted_as_damage),
+        TEST(what_was_counted_as_lost_and_turns_up_counts_once),
         TEST(a_failed_commit_is_made_up_for),
         TEST(a_failed_sync_is_told_and_tried_again),
         TEST(the_keeper_syncs_without_being_asked),
+        TEST(a_disk_that_does_not_confirm_in_time_is_told),
+        TEST(a_file_is_filled_while_it_is_synced),
+        TEST(a_preparer_that_is_overtaken_changes_no_order),
+        TEST(whoever_waits_for_room_is_woken_by_a_commit),
+        TEST(a_record_that_cannot_be_read_again_is_refused),
+        TEST(what_is_settled_once_its_file_is_gone_has_its_outcome_already),
+        TEST(with_a_payload_that_is_too_large_nothing_is_planted),
         TEST(a_file_that_is_full_before_its_sync_has_ended_is_let_go_all_the_same),
         TEST(looking_shows_all_records_and_changes_nothing),
         TEST(looking_into_nothing_is_an_error),

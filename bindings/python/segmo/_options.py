@@ -22,6 +22,11 @@ def keywords() -> List[str]:
     return list(_dotted())
 
 
+def is_passed(keyword: str) -> bool:
+    """Is it handed on to librdkafka? Then it is spelt as in the environment: kafka_sasl_username is kafka.sasl.username."""
+    return keyword.startswith("kafka_") and keyword not in _dotted()
+
+
 def new_config(file: Optional[Path], options: Dict[str, Any]) -> Any:
     """A segmo_config; freed with the object. Raises OptionError, IoError, JsonError."""
     out = ffi.new("segmo_config **")
@@ -56,7 +61,7 @@ def seconds_of(config: Any, name: str) -> float:
 
 
 def _set(config: Any, keyword: str, value: Any) -> None:
-    name = _dotted().get(keyword, keyword)
+    name = keyword.replace("_", ".") if is_passed(keyword) else _dotted().get(keyword, keyword)
     try:
         call(lib.segmo_config_set, config, name.encode(), _text(keyword, value).encode())
     except OptionError as refused:

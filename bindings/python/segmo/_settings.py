@@ -51,7 +51,7 @@ def read(given: Mapping[str, Any]) -> Settings:
     own = [each.name for each in fields(Settings) if each.name != "options"]
     known = [*own, *CLIENT_KEYWORDS, *_options.keywords()]
     for name in given:
-        if name not in known:
+        if name not in known and not _options.is_passed(name):
             raise OptionError(_unknown(name, known), name)
     settings = Settings(options={name: value for name, value in given.items() if name not in own},
                         **{name: value for name, value in given.items() if name in own})

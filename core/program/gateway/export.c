@@ -91,19 +91,19 @@ void export_serve(struct gateway *gateway, const http_request *request, http_ans
     char *text = NULL;
 
     if (!gateway->settings.export_open) {
-        answers_refusal(answer, 404, "not_found",
-                        "the export is closed: set gateway.export_secret");
+        http_answer_refuse(answer, 404, "not_found",
+                           "the export is closed: set gateway.export_secret");
         return;
     }
     if (!may_export(gateway, request->head)) {
-        answers_refusal(answer, 401, "unauthorized", "the export's secret is missing or wrong");
+        http_answer_refuse(answer, 401, "unauthorized", "the export's secret is missing or wrong");
         segmo__buf_add_lit(&answer->fields, "WWW-Authenticate: Basic realm=\"export\"\r\n");
         return;
     }
     source = callers_find(gateway, segmo__slice_of(gateway->settings.export_source));
     if (!source) {
-        answers_refusal(answer, 503, "unknown_source",
-                        "gateway.export_source names no source that is configured");
+        http_answer_refuse(answer, 503, "unknown_source",
+                           "gateway.export_source names no source that is configured");
         return;
     }
     if (!intake_decode(gateway, request, &body, &refusal)) {
@@ -112,8 +112,8 @@ void export_serve(struct gateway *gateway, const http_request *request, http_ans
     }
     if (segmo_convert_streams(gateway->config, body.at, body.len, &text, &converted.len, &error) !=
         SEGMO_OK) {
-        answers_refusal(answer, 400, "invalid_json",
-                        error ? segmo_error_message(error) : "memory ran out");
+        http_answer_refuse(answer, 400, "invalid_json",
+                           error ? segmo_error_message(error) : "memory ran out");
     } else {
         converted.at = text;
         take(gateway, request, source, converted, answer);

@@ -7,16 +7,13 @@
 #include "base/mem.h"
 #include "gateway_parts.h"
 #include "gauge.h"
-#include "listen.h"
+#include "service/listen.h"
 #include "support/output.h"
 #include "support/setup.h"
 
-#include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #define TURN_MS       100
@@ -27,21 +24,11 @@
 struct life {
     struct gateway gateway;
     struct gauge *gauge;
-    int signals; /* descriptor */
-    int wants_reload;
     const char *file; /* of the configuration, or NULL */
     int64_t file_mtime_ns, file_size, looked_ms;
 };
 
 /* ---- settings ---- */
-
-static int64_t number(const segmo_config *config, const char *name)
-{
-    uint64_t value = 0;
-
-    segmo_config_number(config, name, &value, NULL); /* every number has a default */
-    return (int64_t)value;
-}
 
 static void free_settings(gateway_settings *settings)
 {
@@ -59,7 +46,7 @@ static void read_settings(struct gateway *gateway)
     free_settings(&gateway->settings);
     gateway->settings = (gateway_settings){
         .strict = setup_is_on(config, "gateway.strict"),
-        .ready_max_age_ms = number(config, "gateway.ready_max_age_ms"),
+        .ready_max_age_ms = setup_number(config, "gateway.ready_max_age_ms"),
         .proxies = setup_value(config, "gateway.trusted_proxies"),
         .export_source = target ? target : setup_value(config, "source.id"),
         .export_open = secret || next,
@@ -74,7 +61,7 @@ static void look_again(struct life *life)
     segmo_config *fresh = NULL;
     segmo_error *error = NULL;
 
-    life->wants_reload = 0;
+    gateway->signals.reloads = 0;
     if (segmo_client_reload(gateway->client, &error) != SEGMO_OK) {
         journal_words("error", "settings_refused", segmo_error_message(error));
         segmo_error_free(error);
@@ -105,39 +92,11 @@ static int file_changed(struct life *life)
     return 1;
 }
 
-/* ---- signals ---- */
-
-static void on_signal(void *ctx)
-{
-    struct life *life = ctx;
-    struct signalfd_siginfo info;
-
-    while (read(life->signals, &info, sizeof info) == (ssize_t)sizeof info) {
-        if (info.ssi_signo == SIGHUP)
-            life->wants_reload = 1;
-        else
-            life->gateway.stopping++; /* acted on between turns */
-    }
-}
-
-static int watch_signals(struct life *life)
-{
-    sigset_t set;
-
-    sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGHUP);
-    sigprocmask(SIG_BLOCK, &set, NULL);
-    life->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-    return life->signals >= 0 ? 0 : errno;
-}
-
 /* ---- start ---- */
 
 static int open_duplicates(struct gateway *gateway)
 {
-    int64_t window_ms = number(gateway->config, "gateway.duplicates_ms");
+    int64_t window_ms = setup_number(gateway->config, "gateway.duplicates_ms");
     char *dir = setup_spool_dir(gateway->config);
     segmo_error *error = NULL;
     const char *note = NULL;
@@ -151,7 +110,7 @@ static int open_duplicates(struct gateway *gateway)
     }
     if (window_ms > 0)
         status = duplicates_open(&gateway->seen, dir ? path.data : NULL,
-                                 (uint64_t)number(gateway->config, "gateway.duplicates_max"),
+                                 (uint64_t)setup_number(gateway->config, "gateway.duplicates_max"),
                                  window_ms, &note, &error);
     if (note)
         journal_words("warning", "duplicates", note);
@@ -179,27 +138,28 @@ static int open_server(struct life *life)
 {
     struct gateway *gateway = &life->gateway;
     const segmo_config *config = gateway->config;
-    http_limits limits = {.head_ms = number(config, "gateway.head_timeout_ms"),
-                          .body_ms = number(config, "gateway.body_timeout_ms"),
-                          .answer_ms = number(config, "gateway.body_timeout_ms"),
-                          .idle_ms = number(config, "gateway.idle_timeout_ms"),
-                          .connections = (unsigned)number(config, "gateway.connections"),
+    http_limits limits = {.head_ms = setup_number(config, "gateway.head_timeout_ms"),
+                          .body_ms = setup_number(config, "gateway.body_timeout_ms"),
+                          .answer_ms = setup_number(config, "gateway.body_timeout_ms"),
+                          .idle_ms = setup_number(config, "gateway.idle_timeout_ms"),
+                          .connections = (unsigned)setup_number(config, "gateway.connections"),
                           .per_address =
-                              (unsigned)number(config, "gateway.connections_per_address"),
-                          .memory = (uint64_t)number(config, "gateway.memory")};
+                              (unsigned)setup_number(config, "gateway.connections_per_address"),
+                          .memory = (uint64_t)setup_number(config, "gateway.memory")};
     http_service service = routes_service(gateway);
     char *address = setup_value(config, "gateway.listen");
     int code = EXIT_DONE;
 
     raise_descriptors((int64_t)limits.connections);
     gateway->server = http_server_new(&service, &limits);
-    if (!gateway->server || http_server_watch(gateway->server, life->signals, on_signal, life) ||
+    if (!gateway->server ||
+        http_server_watch(gateway->server, gateway->signals.fd, signals_read, &gateway->signals) ||
         http_server_watch(gateway->server, segmo_client_report_fd(gateway->client), reports_drain,
                           gateway)) {
         say("memory or descriptors ran out");
         code = EXIT_INPUT;
     } else {
-        code = listen_all(gateway->server, address);
+        code = listen_all(gateway->server, "gateway.listen", address);
     }
     segmo_free(address);
     return code;
@@ -226,7 +186,7 @@ static int start(struct life *life, const struct args *args)
     segmo__buf_init(&gateway->scratch, INFLATED_MAX);
     life->file = args_value(args, "config") ? args_value(args, "config") : getenv("SEGMO_CONFIG");
     file_changed(life);
-    watch_signals(life);
+    signals_open(&gateway->signals);
     code = setup_config(&gateway->config, args);
     if (code == EXIT_DONE && args_value(args, "listen"))
         code = setup_option(gateway->config, "gateway.listen", args_value(args, "listen"));
@@ -252,20 +212,20 @@ static int start(struct life *life, const struct args *args)
 /* What is under way is finished; what is idle ends at once. A second signal does not wait. */
 static void finish_requests(struct gateway *gateway)
 {
-    int64_t limit_ms = number(gateway->config, "gateway.stop_timeout_ms");
+    int64_t limit_ms = setup_number(gateway->config, "gateway.stop_timeout_ms");
     int64_t end_ms = segmo__clock_mono_ms() + limit_ms;
 
     http_server_stop(gateway->server);
-    while (http_server_counts(gateway->server)->open > 0 && gateway->stopping < 2 &&
+    while (http_server_counts(gateway->server)->open > 0 && gateway->signals.stops < 2 &&
            segmo__clock_mono_ms() < end_ms)
         http_server_turn(gateway->server, 20);
 }
 
 static void close_client(struct gateway *gateway)
 {
-    uint32_t timeout_ms = (uint32_t)number(gateway->config, "close.timeout_ms");
+    uint32_t timeout_ms = (uint32_t)setup_number(gateway->config, "close.timeout_ms");
 
-    if (gateway->stopping > 1)
+    if (gateway->signals.stops > 1)
         timeout_ms = 0;
     if (segmo_client_close(gateway->client, timeout_ms, NULL) == SEGMO_ERR_TIMEOUT)
         journal_words("info", "pending", "messages wait in the spool for the next start");
@@ -288,21 +248,20 @@ static void end(struct life *life)
     segmo__buf_free(&gateway->written);
     segmo__buf_free(&gateway->credentials);
     segmo__buf_free(&gateway->scratch);
-    if (life->signals >= 0)
-        close(life->signals);
+    signals_close(&gateway->signals);
 }
 
 int gateway_run(const struct args *args)
 {
-    static struct life life = {.signals = -1};
+    static struct life life = {.gateway.signals.fd = -1};
     int code = start(&life, args);
 
     if (code == EXIT_DONE) {
         listen_announce("READY=1");
-        while (!life.gateway.stopping) {
+        while (!life.gateway.signals.stops) {
             http_server_turn(life.gateway.server, TURN_MS);
             page_turn(life.gateway.page);
-            if (file_changed(&life) || life.wants_reload)
+            if (file_changed(&life) || life.gateway.signals.reloads)
                 look_again(&life);
         }
         journal("info", "stopping", NULL);

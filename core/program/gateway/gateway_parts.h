@@ -4,9 +4,12 @@
 
 #include "counts.h"
 #include "duplicates.h"
-#include "http_server.h"
 #include "page.h"
 #include "segmo.h"
+#include "service/http_answer.h"
+#include "service/http_server.h"
+#include "service/journal.h"
+#include "service/signals.h"
 #include "support/args.h"
 
 /* What the configuration says for the gateway itself; replaced whole when it changes. */
@@ -45,9 +48,9 @@ struct gateway {
     struct counts counts;
     segmo__buf inflated, written, credentials, scratch; /* of the request under way */
     int64_t started_ms;
+    struct signals signals;
     struct gauge *gauge;
     struct page *page; /* NULL: not asked for */
-    int stopping;      /* signals that asked for it */
 };
 
 /* How a request went, and what to answer. */
@@ -64,8 +67,7 @@ void sender_address(const struct gateway *gateway, const http_request *request,
                     char out[HTTP_PEER_LEN]);
 int sender_is_proxy(const struct gateway *gateway, const char *peer); /* one that is trusted */
 
-/* ---- answers.c: their words ---- */
-void answers_refusal(http_answer *answer, int status, const char *code, const char *words);
+/* ---- answers.c ---- */
 void answers_verdict(http_answer *answer, const gateway_verdict *verdict);
 
 /* ---- callers.c: who sends ---- */
@@ -118,10 +120,5 @@ http_service routes_service(struct gateway *gateway);
 
 /* ---- reports.c: what the client tells ---- */
 void reports_drain(void *gateway);
-
-/* ---- journal.c: one JSON object a line on stderr ---- */
-/* `members` is what follows the event's name, for example ",\"source\":\"web\"", or NULL. */
-void journal(const char *level, const char *event, const char *members);
-void journal_words(const char *level, const char *event, const char *words);
 
 #endif

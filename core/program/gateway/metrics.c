@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "gateway_parts.h"
 #include "gauge.h"
+#include "service/prometheus.h"
 
 #include <stdio.h>
 
@@ -14,39 +15,24 @@ void health_live(struct gateway *gateway, http_answer *answer)
     segmo__buf_add_lit(&answer->body, "{\"status\":\"ok\"}");
 }
 
-static segmo__json *stats_of(struct gateway *gateway)
-{
-    segmo__json *tree = NULL;
-    segmo__slice json;
-    char *text = NULL;
-
-    if (segmo_client_stats_json(gateway->client, &text, &json.len, NULL) != SEGMO_OK)
-        return NULL;
-    json.at = text;
-    if (segmo__json_parse(&tree, json, NULL) != SEGMO_OK)
-        tree = NULL;
-    segmo_free(text);
-    return tree;
-}
-
 void health_ready(struct gateway *gateway, http_answer *answer)
 {
-    segmo__json *stats = stats_of(gateway);
+    segmo__json *stats = prometheus_stats(gateway->client);
     int disk_full = segmo__json_bool(segmo__json_get(segmo__json_get(stats, "spool"), "disk_full"),
                                      stats == NULL);
     int64_t age_ms = gauge_age_ms(gateway->gauge);
     char words[160];
 
     segmo__json_free(stats);
-    if (gateway->stopping) {
-        answers_refusal(answer, 503, "stopping", "the gateway is stopping");
+    if (gateway->signals.stops) {
+        http_answer_refuse(answer, 503, "stopping", "the gateway is stopping");
     } else if (disk_full) {
-        answers_refusal(answer, 503, "disk_full", "the spool's disk is full");
+        http_answer_refuse(answer, 503, "disk_full", "the spool's disk is full");
     } else if (age_ms > gateway->settings.ready_max_age_ms) {
         snprintf(words, sizeof words,
                  "the oldest message waits for %lld s, gateway.ready_max_age_ms allows %lld",
                  (long long)age_ms / 1000, (long long)gateway->settings.ready_max_age_ms / 1000);
-        answers_refusal(answer, 503, "queue_too_old", words);
+        http_answer_refuse(answer, 503, "queue_too_old", words);
     } else {
         segmo__buf_add_lit(&answer->body, "{\"status\":\"ready\"}");
     }
@@ -54,39 +40,18 @@ void health_ready(struct gateway *gateway, http_answer *answer)
 
 /* ---- metrics ---- */
 
-static void family(segmo__buf *out, const char *name, const char *type, const char *help)
+/* A series of a histogram, with its labels; without a source it has none. */
+static void begin_series(segmo__buf *out, const char *name, const char *series, const char *source,
+                         const char *destination)
 {
-    segmo__buf_addf(out, "# HELP segmo_%s %s\n# TYPE segmo_%s %s\n", name, help, name, type);
-}
+    char whole[64];
 
-static void put_label(segmo__buf *out, const char *name, const char *value)
-{
-    if (out->data[out->len - 1] != '{')
-        segmo__buf_add_char(out, ',');
-    segmo__buf_addf(out, "%s=\"", name);
-    for (; *value; value++) {
-        if (*value == '"' || *value == '\\')
-            segmo__buf_add_char(out, '\\');
-        segmo__buf_add_char(out, (char)(*value == '\n' ? ' ' : *value));
+    snprintf(whole, sizeof whole, "%s_%s", name, series);
+    prometheus_sample(out, whole);
+    if (source) {
+        prometheus_label(out, "source", source);
+        prometheus_label(out, "destination", destination);
     }
-    segmo__buf_add_char(out, '"');
-}
-
-static void begin_sample(segmo__buf *out, const char *name)
-{
-    segmo__buf_addf(out, "segmo_%s{", name);
-}
-
-static void end_sample(segmo__buf *out, uint64_t value)
-{
-    segmo__buf_addf(out, "} %llu\n", (unsigned long long)value);
-}
-
-static void plain(segmo__buf *out, const char *name, const char *type, const char *help,
-                  double value)
-{
-    family(out, name, type, help);
-    segmo__buf_addf(out, "segmo_%s %.15g\n", name, value);
 }
 
 static void put_histogram(segmo__buf *out, const char *name, const struct histogram *histogram,
@@ -101,25 +66,14 @@ static void put_histogram(segmo__buf *out, const char *name, const struct histog
             snprintf(limit, sizeof limit, "%g", counts_limits[i]);
         else
             snprintf(limit, sizeof limit, "+Inf");
-        segmo__buf_addf(out, "segmo_%s_bucket{", name);
-        if (source && destination) {
-            put_label(out, "source", source);
-            put_label(out, "destination", destination);
-        }
-        put_label(out, "le", limit);
-        end_sample(out, below);
+        begin_series(out, name, "bucket", source, destination);
+        prometheus_label(out, "le", limit);
+        prometheus_value(out, (double)below);
     }
-    for (int is_sum = 1; is_sum >= 0; is_sum--) {
-        segmo__buf_addf(out, "segmo_%s_%s{", name, is_sum ? "sum" : "count");
-        if (source && destination) {
-            put_label(out, "source", source);
-            put_label(out, "destination", destination);
-        }
-        if (is_sum)
-            segmo__buf_addf(out, "} %.9g\n", histogram->sum_s);
-        else
-            end_sample(out, histogram->count);
-    }
+    begin_series(out, name, "sum", source, destination);
+    prometheus_value(out, histogram->sum_s);
+    begin_series(out, name, "count", source, destination);
+    prometheus_value(out, (double)histogram->count);
 }
 
 /* ---- by source ---- */
@@ -127,27 +81,29 @@ static void put_histogram(segmo__buf *out, const char *name, const struct histog
 static void put_source_counter(segmo__buf *out, const struct gateway *gateway, const char *name,
                                const char *help, size_t offset)
 {
-    family(out, name, "counter", help);
+    prometheus_family(out, name, "counter", help);
     for (const source_counts *counts = gateway->counts.sources; counts; counts = counts->next) {
-        begin_sample(out, name);
-        put_label(out, "source", counts->id);
-        end_sample(out, *(const uint64_t *)(const void *)((const char *)counts + offset));
+        prometheus_sample(out, name);
+        prometheus_label(out, "source", counts->id);
+        prometheus_value(out,
+                         (double)*(const uint64_t *)(const void *)((const char *)counts + offset));
     }
 }
 
 static void put_discarded_of(segmo__buf *out, const source_counts *counts, const char *id)
 {
     for (size_t i = 0; i < COUNTS_REASONS && counts->discarded[i].reason; i++) {
-        begin_sample(out, "discarded_total");
-        put_label(out, "source", id);
-        put_label(out, "reason", counts->discarded[i].reason);
-        end_sample(out, counts->discarded[i].count);
+        prometheus_sample(out, "discarded_total");
+        prometheus_label(out, "source", id);
+        prometheus_label(out, "reason", counts->discarded[i].reason);
+        prometheus_value(out, (double)counts->discarded[i].count);
     }
 }
 
 static void put_discarded(segmo__buf *out, const struct gateway *gateway)
 {
-    family(out, "discarded_total", "counter", "Messages that were refused on arrival, by reason.");
+    prometheus_family(out, "discarded_total", "counter",
+                      "Messages that were refused on arrival, by reason.");
     for (const source_counts *counts = gateway->counts.sources; counts; counts = counts->next)
         put_discarded_of(out, counts, counts->id);
     put_discarded_of(out, &gateway->counts.unknown, "");
@@ -158,14 +114,15 @@ static const char *const destinations[COUNTS_DESTINATIONS] = {"segment", "moenga
 static void put_outcome_counter(segmo__buf *out, const struct gateway *gateway, const char *name,
                                 const char *help, size_t offset)
 {
-    family(out, name, "counter", help);
+    prometheus_family(out, name, "counter", help);
     for (const source_counts *counts = gateway->counts.sources; counts; counts = counts->next)
         for (size_t d = 0; d < COUNTS_DESTINATIONS; d++) {
-            begin_sample(out, name);
-            put_label(out, "source", counts->id);
-            put_label(out, "destination", destinations[d]);
-            end_sample(out, *(const uint64_t *)(const void *)((const char *)&counts->outcomes[d] +
-                                                              offset));
+            prometheus_sample(out, name);
+            prometheus_label(out, "source", counts->id);
+            prometheus_label(out, "destination", destinations[d]);
+            prometheus_value(
+                out, (double)*(const uint64_t *)(const void *)((const char *)&counts->outcomes[d] +
+                                                               offset));
         }
 }
 
@@ -187,7 +144,8 @@ static void put_sources(segmo__buf *out, const struct gateway *gateway)
                         offsetof(outcome_counts, attempts_failed));
     put_outcome_counter(out, gateway, "source_dead_total", "Dead letters, by source.",
                         offsetof(outcome_counts, dead));
-    family(out, "delivery_seconds", "histogram", "How long requests to a destination took.");
+    prometheus_family(out, "delivery_seconds", "histogram",
+                      "How long requests to a destination took.");
     for (const source_counts *counts = gateway->counts.sources; counts; counts = counts->next)
         for (size_t d = 0; d < COUNTS_DESTINATIONS; d++)
             if (counts->outcomes[d].latency.count > 0)
@@ -200,28 +158,22 @@ static void put_sources(segmo__buf *out, const struct gateway *gateway)
 static void put_account(segmo__buf *out, const segmo__json *stats, const char *member,
                         const char *name, const char *type, const char *help)
 {
-    family(out, name, type, help);
+    prometheus_family(out, name, type, help);
     for (const segmo__json *each = segmo__json_first(segmo__json_get(stats, "destinations")); each;
          each = segmo__json_after(each)) {
-        begin_sample(out, name);
-        put_label(out, "destination", segmo__json_name(each));
-        end_sample(out, (uint64_t)segmo__json_number(segmo__json_get(each, member), 0));
+        prometheus_sample(out, name);
+        prometheus_label(out, "destination", segmo__json_name(each));
+        prometheus_value(out, segmo__json_number(segmo__json_get(each, member), 0));
     }
 }
 
 static void put_reasons(segmo__buf *out, const segmo__json *stats, const char *member,
                         const char *name, const char *help)
 {
-    family(out, name, "counter", help);
+    prometheus_family(out, name, "counter", help);
     for (const segmo__json *each = segmo__json_first(segmo__json_get(stats, "destinations")); each;
          each = segmo__json_after(each))
-        for (const segmo__json *reason = segmo__json_first(segmo__json_get(each, member)); reason;
-             reason = segmo__json_after(reason)) {
-            begin_sample(out, name);
-            put_label(out, "destination", segmo__json_name(each));
-            put_label(out, "reason", segmo__json_name(reason));
-            end_sample(out, (uint64_t)segmo__json_number(reason, 0));
-        }
+        prometheus_reasons(out, name, segmo__json_name(each), segmo__json_get(each, member));
 }
 
 static void put_accounts(segmo__buf *out, const segmo__json *stats)
@@ -238,13 +190,14 @@ static void put_accounts(segmo__buf *out, const segmo__json *stats)
     put_reasons(out, stats, "dead_for", "destination_dead_total", "Dead letters, by reason.");
     put_reasons(out, stats, "skipped_for", "destination_skipped_total",
                 "Messages left out on purpose, by reason.");
-    plain(out, "spool_bytes", "gauge", "Bytes of the spool's files.",
-          segmo__json_number(segmo__json_get(spool, "file_bytes"), 0));
-    plain(out, "spool_disk_full", "gauge", "1 while the spool's disk is full.",
-          segmo__json_bool(segmo__json_get(spool, "disk_full"), 0));
-    plain(out, "reports_dropped_total", "counter",
-          "Reports that came faster than they were read; the counts by source lack them.",
-          segmo__json_number(segmo__json_get(stats, "reports_dropped"), 0));
+    prometheus_plain(out, "spool_bytes", "gauge", "Bytes of the spool's files.",
+                     segmo__json_number(segmo__json_get(spool, "file_bytes"), 0));
+    prometheus_plain(out, "spool_disk_full", "gauge", "1 while the spool's disk is full.",
+                     segmo__json_bool(segmo__json_get(spool, "disk_full"), 0));
+    prometheus_plain(
+        out, "reports_dropped_total", "counter",
+        "Reports that came faster than they were read; the counts by source lack them.",
+        segmo__json_number(segmo__json_get(stats, "reports_dropped"), 0));
 }
 
 /* ---- the server ---- */
@@ -253,16 +206,17 @@ static void put_requests(segmo__buf *out, const struct gateway *gateway)
 {
     char code[16];
 
-    family(out, "requests_total", "counter", "Requests answered, by status.");
+    prometheus_family(out, "requests_total", "counter", "Requests answered, by status.");
     for (int status = 0; status < 600; status++) {
         if (gateway->counts.by_status[status] == 0)
             continue;
         snprintf(code, sizeof code, "%d", status);
-        begin_sample(out, "requests_total");
-        put_label(out, "status", code);
-        end_sample(out, gateway->counts.by_status[status]);
+        prometheus_sample(out, "requests_total");
+        prometheus_label(out, "status", code);
+        prometheus_value(out, (double)gateway->counts.by_status[status]);
     }
-    family(out, "request_seconds", "histogram", "From a request's first byte to its answer.");
+    prometheus_family(out, "request_seconds", "histogram",
+                      "From a request's first byte to its answer.");
     put_histogram(out, "request_seconds", &gateway->counts.took, NULL, NULL);
 }
 
@@ -271,42 +225,44 @@ static void put_server(segmo__buf *out, const struct gateway *gateway)
     const http_counts *counts = http_server_counts(gateway->server);
 
     put_requests(out, gateway);
-    plain(out, "connections", "gauge", "Open connections.", counts->open);
-    plain(out, "connections_total", "counter", "Connections accepted.", (double)counts->accepted);
-    family(out, "connections_refused_total", "counter", "Connections turned away, by reason.");
+    prometheus_plain(out, "connections", "gauge", "Open connections.", counts->open);
+    prometheus_plain(out, "connections_total", "counter", "Connections accepted.",
+                     (double)counts->accepted);
+    prometheus_family(out, "connections_refused_total", "counter",
+                      "Connections turned away, by reason.");
     segmo__buf_addf(out,
                     "segmo_connections_refused_total{reason=\"full\"} %llu\n"
                     "segmo_connections_refused_total{reason=\"address\"} %llu\n",
                     (unsigned long long)counts->refused_full,
                     (unsigned long long)counts->refused_address);
-    plain(out, "request_timeouts_total", "counter", "Requests cut at a deadline.",
-          (double)counts->timed_out);
-    plain(out, "requests_malformed_total", "counter", "Requests that broke HTTP's grammar.",
-          (double)counts->broken);
-    plain(out, "requests_busy_total", "counter", "Requests refused for gateway.memory.",
-          (double)counts->busy);
-    plain(out, "request_memory_bytes", "gauge", "Bytes of requests and answers under way.",
-          (double)counts->memory);
+    prometheus_plain(out, "request_timeouts_total", "counter", "Requests cut at a deadline.",
+                     (double)counts->timed_out);
+    prometheus_plain(out, "requests_malformed_total", "counter",
+                     "Requests that broke HTTP's grammar.", (double)counts->broken);
+    prometheus_plain(out, "requests_busy_total", "counter", "Requests refused for gateway.memory.",
+                     (double)counts->busy);
+    prometheus_plain(out, "request_memory_bytes", "gauge",
+                     "Bytes of requests and answers under way.", (double)counts->memory);
 }
 
 void metrics_serve(struct gateway *gateway, http_answer *answer)
 {
-    segmo__json *stats = stats_of(gateway);
+    segmo__json *stats = prometheus_stats(gateway->client);
     segmo__buf *out = &answer->body;
 
     reports_drain(gateway);
-    answer->type = "text/plain; version=0.0.4; charset=utf-8";
-    family(out, "build_info", "gauge", "Which release runs.");
-    segmo__buf_addf(out, "segmo_build_info{version=\"%s\"} 1\n", segmo_version());
-    plain(out, "uptime_seconds", "gauge", "Since the start.",
-          (double)(segmo__clock_mono_ms() - gateway->started_ms) / 1000);
+    prometheus_begin(answer);
+    prometheus_plain(out, "uptime_seconds", "gauge", "Since the start.",
+                     (double)(segmo__clock_mono_ms() - gateway->started_ms) / 1000);
     put_server(out, gateway);
     put_sources(out, gateway);
     put_accounts(out, stats);
-    plain(out, "oldest_pending_seconds", "gauge", "Age of the oldest message that waits.",
-          (double)gauge_age_ms(gateway->gauge) / 1000);
+    prometheus_plain(out, "oldest_pending_seconds", "gauge",
+                     "Age of the oldest message that waits.",
+                     (double)gauge_age_ms(gateway->gauge) / 1000);
     if (gateway->seen)
-        plain(out, "duplicates_window_seconds", "gauge", "How far back messageIds are remembered.",
-              (double)duplicates_reach_ms(gateway->seen, segmo__clock_wall_ms()) / 1000);
+        prometheus_plain(out, "duplicates_window_seconds", "gauge",
+                         "How far back messageIds are remembered.",
+                         (double)duplicates_reach_ms(gateway->seen, segmo__clock_wall_ms()) / 1000);
     segmo__json_free(stats);
 }

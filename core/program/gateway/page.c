@@ -78,14 +78,6 @@ static int find_token(struct page *page)
 
 /* ---- life ---- */
 
-static uint64_t number(const segmo_config *config, const char *name)
-{
-    uint64_t value = 0;
-
-    segmo_config_number(config, name, &value, NULL); /* every number has a default */
-    return value;
-}
-
 int page_start(struct gateway *gateway)
 {
     const segmo_config *config = gateway->config;
@@ -100,10 +92,10 @@ int page_start(struct gateway *gateway)
         return EXIT_INPUT;
     }
     page->gateway = gateway;
-    page->capacity = (uint32_t)number(config, "gateway.page_messages");
+    page->capacity = (uint32_t)setup_number(config, "gateway.page_messages");
     page->started_ms = segmo__clock_wall_ms();
     page->guard.hosts = setup_value(config, "gateway.page_hosts");
-    page->ring = page_ring_new(page->capacity, (size_t)number(config, "gateway.page_memory"));
+    page->ring = page_ring_new(page->capacity, (size_t)setup_number(config, "gateway.page_memory"));
     page->clerk = page_clerk_start(gateway->args);
     if (!page->ring || !page->clerk) {
         say("memory or threads ran out");
@@ -189,7 +181,7 @@ static void log_refusal(const char *words)
 static void refuse(http_answer *answer, int status, const char *code, const char *words)
 {
     log_refusal(words);
-    answers_refusal(answer, status, code, words);
+    http_answer_refuse(answer, status, code, words);
 }
 
 static void serve_file(const http_request *request, http_answer *answer)
@@ -199,7 +191,7 @@ static void serve_file(const http_request *request, http_answer *answer)
 
     bytes = page_file(request->head->path, &type, &len);
     if (!bytes) {
-        answers_refusal(answer, 404, "not_found", "the page has no such path");
+        http_answer_refuse(answer, 404, "not_found", "the page has no such path");
         return;
     }
     answer->type = type;
@@ -289,8 +281,8 @@ static void serve_message(struct page *page, const http_request *request, http_a
     if (entry)
         page_put_detail(&answer->body, page, entry);
     else
-        answers_refusal(answer, 404, "not_kept",
-                        "the page keeps the last messages only, and this one is gone");
+        http_answer_refuse(answer, 404, "not_kept",
+                           "the page keeps the last messages only, and this one is gone");
 }
 
 /* ---- actions ---- */
@@ -346,9 +338,10 @@ static void send_again(struct page *page, const http_request *request, http_answ
     segmo__buf_init(&query, BODY_MAX);
     why = read_query(request->body, &query);
     if (why) {
-        answers_refusal(answer, 400, "invalid_query", why);
+        http_answer_refuse(answer, 400, "invalid_query", why);
     } else if (!page_clerk_retry(page->clerk, query.data)) {
-        answers_refusal(answer, 409, "busy", "letters are being put back; try again in a moment");
+        http_answer_refuse(answer, 409, "busy",
+                           "letters are being put back; try again in a moment");
     } else {
         answer->status = 202;
         segmo__buf_add_lit(&answer->body, "{}");
@@ -407,10 +400,10 @@ static void serve_known(struct page *page, const http_request *request, http_ans
     const char *why;
 
     if (!path) {
-        answers_refusal(answer, 404, "not_found",
-                        "the page has no such path, or not by this method");
+        http_answer_refuse(answer, 404, "not_found",
+                           "the page has no such path, or not by this method");
     } else if (!session) {
-        answers_refusal(answer, 401, "no_session", "open the page with its token first");
+        http_answer_refuse(answer, 401, "no_session", "open the page with its token first");
     } else if (path->is_action && (why = page_guard_refuses_action(request->head, session))) {
         refuse(answer, 403, "forbidden", why);
     } else {

@@ -3,7 +3,7 @@
 #ifndef SEGMO_GATEWAY_PAGE_H
 #define SEGMO_GATEWAY_PAGE_H
 
-#include "http_server.h"
+#include "service/http_server.h"
 
 struct gateway;
 struct gateway_source;

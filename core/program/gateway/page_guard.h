@@ -3,7 +3,7 @@
 #ifndef SEGMO_GATEWAY_PAGE_GUARD_H
 #define SEGMO_GATEWAY_PAGE_GUARD_H
 
-#include "http_server.h"
+#include "service/http_server.h"
 
 #define PAGE_SESSIONS  16
 #define PAGE_TOKEN_LEN 43 /* 256 random bits */

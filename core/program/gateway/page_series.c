@@ -67,10 +67,11 @@ static double percentile_ms(const page_second_leg *leg, double share)
     if (all == 0)
         return -1;
     wanted = all * share;
-    for (; span < PAGE_SPANS - 1; span++, end *= RATIO) {
+    for (; span < PAGE_SPANS - 1; span++) {
         seen += leg->latency[span];
         if (seen >= wanted)
             break;
+        end *= RATIO;
     }
     return end / 1000 * (1 + 1 / RATIO) / 2;
 }

@@ -55,13 +55,10 @@ static int holds(segmo__slice text, const char *wanted)
 {
     size_t len = strlen(wanted);
     const char *at = text.at, *end = text.at + text.len;
-    char upper = *wanted >= 'a' && *wanted <= 'z' ? (char)(*wanted & ~0x20) : *wanted;
 
     for (; (size_t)(end - at) >= len; at++) {
-        size_t i = 1;
+        size_t i = 0;
 
-        if (*at != *wanted && *at != upper)
-            continue;
         while (i < len && segmo__ascii_lower(at[i]) == wanted[i])
             i++;
         if (i == len)

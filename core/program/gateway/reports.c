@@ -76,18 +76,6 @@ static void note_dead(struct gateway *gateway, segmo__slice report)
         outcomes->dead++;
 }
 
-static void log_report(const char *level, const char *event, segmo__slice report)
-{
-    segmo__buf members;
-
-    segmo__buf_init(&members, report.len + 64);
-    segmo__buf_add_lit(&members, ",\"report\":");
-    segmo__buf_add_slice(&members, report);
-    segmo__buf_add_char(&members, '\0');
-    journal(level, event, members.failed ? NULL : members.data);
-    segmo__buf_free(&members);
-}
-
 static void take(struct gateway *gateway, int kind, segmo__slice report)
 {
     switch (kind) {
@@ -98,13 +86,13 @@ static void take(struct gateway *gateway, int kind, segmo__slice report)
         note_dead(gateway, report);
         break;
     case SEGMO_REPORT_PAUSED:
-        log_report("error", "destination_paused", report);
+        journal_report("error", "destination_paused", report);
         break;
     case SEGMO_REPORT_RESUMED:
-        log_report("info", "destination_resumed", report);
+        journal_report("info", "destination_resumed", report);
         break;
     case SEGMO_REPORT_SPOOL:
-        log_report("warning", "spool", report);
+        journal_report("warning", "spool", report);
         break;
     case SEGMO_REPORT_SETTINGS:
         callers_forget(gateway);

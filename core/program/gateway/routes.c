@@ -132,16 +132,16 @@ static int64_t admit(void *ctx, const http_head *head, http_answer *answer)
     if (is_api(head) && segmo__slice_is(head->method, "OPTIONS")) {
         answer_preflight(answer);
     } else if (!route) {
-        answers_refusal(answer, 404, "not_found", "nothing is here; the paths are /v1/...");
+        http_answer_refuse(answer, 404, "not_found", "nothing is here; the paths are /v1/...");
     } else if (!allows(route, head)) {
-        answers_refusal(answer, 405, "method_not_allowed", "another method is needed here");
+        http_answer_refuse(answer, 405, "method_not_allowed", "another method is needed here");
         segmo__buf_add_str(&answer->fields, route->methods & MAY_POST
                                                 ? "Allow: POST, OPTIONS\r\n"
                                                 : "Allow: GET, HEAD, OPTIONS\r\n");
     } else if (encoding.len > 0 && !http_means(encoding, "gzip") &&
                !http_means(encoding, "x-gzip") && !http_means(encoding, "identity")) {
-        answers_refusal(answer, 415, "unsupported_encoding",
-                        "Content-Encoding may be gzip or identity");
+        http_answer_refuse(answer, 415, "unsupported_encoding",
+                           "Content-Encoding may be gzip or identity");
     } else {
         return body_max(route);
     }
@@ -205,33 +205,13 @@ static void serve(void *ctx, const http_request *request, http_answer *answer)
 
 static void refuse(void *ctx, const http_head *head, int status, http_answer *answer)
 {
-    static const struct {
-        int status;
-        const char *code, *words;
-    } refusals[] = {
-        {400, "malformed_request", "the request breaks HTTP's grammar"},
-        {408, "request_timeout", "the request took too long to arrive"},
-        {413, "payload_too_large", "the body is over the limit; send less at once"},
-        {414, "uri_too_long", "the request line is too long"},
-        {417, "expectation_failed", "only 100-continue can be expected"},
-        {429, "too_many_connections", "this address has too many connections; reuse them"},
-        {431, "head_too_large", "the header fields are too many or too long"},
-        {501, "unsupported_transfer", "Transfer-Encoding may only be chunked"},
-        {503, "busy", "the gateway has no room for this request now; try again later"},
-        {505, "unsupported_version", "HTTP/1.1 or HTTP/1.0 is needed"},
-    };
     const struct gateway *gateway = ctx;
-    size_t i = 0;
 
-    while (i < sizeof refusals / sizeof refusals[0] - 1 && refusals[i].status != status)
-        i++;
+    http_answer_refuse_request(answer, status);
     /* As Segment answers a length that is over the limit. */
     if (status == 413 && head && is_api(head) && head->framing == HTTP_LENGTH &&
         !gateway->settings.strict)
-        status = 400;
-    answers_refusal(answer, status, refusals[i].code, refusals[i].words);
-    if (status == 503 || status == 429)
-        segmo__buf_add_lit(&answer->fields, "Retry-After: 5\r\n");
+        answer->status = 400;
     if (head)
         put_cors(answer, head);
 }

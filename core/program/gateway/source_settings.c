@@ -33,7 +33,7 @@ void source_settings_serve(struct gateway *gateway, const http_request *request,
     segmo__buf *out = &answer->body;
 
     if (!source) {
-        answers_refusal(answer, 404, "unknown_source", "no source has this write key");
+        http_answer_refuse(answer, 404, "unknown_source", "no source has this write key");
         return;
     }
     segmo__buf_add_lit(out, "{\"integrations\":{\"Segment.io\":{\"apiKey\":");

@@ -246,15 +246,9 @@ static void count_message(sandbox_account *account, const sandbox_message *messa
 
 /* ---- keeping ---- */
 
-static void keep(sandbox_ledger *ledger, sandbox_service service, const sandbox_message *message,
+static void keep(sandbox_kept *slot, sandbox_service service, const sandbox_message *message,
                  int64_t at_ms)
 {
-    size_t size = ledger->ring_size;
-    sandbox_kept *slot;
-
-    if (size == 0)
-        return;
-    slot = &ledger->ring[ledger->ring_written++ % size];
     slot->service = service;
     slot->call = message->call;
     slot->at_ms = at_ms;
@@ -288,7 +282,7 @@ void sandbox_ledger_judged(sandbox_ledger *ledger, sandbox_service service,
 {
     sandbox_account *account = &ledger->accounts[service];
     const sandbox_message *messages = (const sandbox_message *)(const void *)verdict->messages.data;
-    size_t count = sandbox_verdict_message_count(verdict);
+    size_t count = sandbox_verdict_message_count(verdict), size = ledger->ring_size;
     int64_t now_ms = segmo__clock_wall_ms();
 
     if (verdict->reason)
@@ -299,9 +293,9 @@ void sandbox_ledger_judged(sandbox_ledger *ledger, sandbox_service service,
         count_message(account, &messages[i]);
         if (ledger->record)
             record(ledger, service, &messages[i], now_ms);
+        if (size > 0 && count - i <= size)
+            keep(&ledger->ring[ledger->ring_written++ % size], service, &messages[i], now_ms);
     }
-    for (size_t i = count > ledger->ring_size ? count - ledger->ring_size : 0; i < count; i++)
-        keep(ledger, service, &messages[i], now_ms);
     if (ledger->record && count > 0)
         fflush(ledger->record);
 }

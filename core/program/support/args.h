@@ -3,7 +3,7 @@
 #ifndef SEGMO_PROGRAM_ARGS_H
 #define SEGMO_PROGRAM_ARGS_H
 
-#include "command.h"
+#include "support/command.h"
 
 #include <stdint.h>
 

@@ -1,7 +1,7 @@
 #include "support/delivery.h"
 
 #include "base/clock.h"
-#include "command.h"
+#include "support/command.h"
 #include "support/interrupt.h"
 #include "support/output.h"
 

@@ -2,7 +2,7 @@
 #ifndef SEGMO_PROGRAM_HELP_H
 #define SEGMO_PROGRAM_HELP_H
 
-#include "command.h"
+#include "support/command.h"
 
 #include <stdio.h>
 

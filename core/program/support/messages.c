@@ -1,7 +1,7 @@
 #include "support/messages.h"
 
 #include "base/json.h"
-#include "command.h"
+#include "support/command.h"
 #include "support/interrupt.h"
 #include "support/lines.h"
 #include "support/output.h"

@@ -1,6 +1,6 @@
 #include "support/output.h"
 
-#include "command.h"
+#include "support/command.h"
 
 #include <errno.h>
 #include <stdarg.h>

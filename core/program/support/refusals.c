@@ -1,6 +1,6 @@
 #include "support/refusals.h"
 
-#include "command.h"
+#include "support/command.h"
 #include "support/output.h"
 
 #include <errno.h>

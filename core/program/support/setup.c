@@ -99,6 +99,14 @@ char *setup_value(const segmo_config *config, const char *name)
     return value;
 }
 
+int64_t setup_number(const segmo_config *config, const char *name)
+{
+    uint64_t value = 0;
+
+    segmo_config_number(config, name, &value, NULL); /* every number has a default */
+    return (int64_t)value;
+}
+
 int setup_is_on(const segmo_config *config, const char *name)
 {
     char *value = setup_value(config, name);

@@ -12,6 +12,7 @@ int setup_config(segmo_config **out, const struct args *args);
 int setup_option(segmo_config *config, const char *name, const char *value);
 /* An option's effective value, free with segmo_free(); NULL: it has none. Secrets are masked. */
 char *setup_value(const segmo_config *config, const char *name);
+int64_t setup_number(const segmo_config *config, const char *name);
 int setup_is_on(const segmo_config *config, const char *name);
 /* Where messages wait, free with segmo_free(); NULL: in memory only. */
 char *setup_spool_dir(const segmo_config *config);

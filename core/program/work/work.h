@@ -2,9 +2,9 @@
 #ifndef SEGMO_WORK_WORK_H
 #define SEGMO_WORK_WORK_H
 
-#include "base/json.h"
-#include "gateway/http_server.h"
 #include "segmo.h"
+#include "service/http_server.h"
+#include "service/signals.h"
 #include "support/args.h"
 
 #define WORK_DESTINATIONS 2
@@ -13,9 +13,8 @@ struct work {
     segmo_config *config;
     segmo_client *clients[WORK_DESTINATIONS]; /* NULL: not worked for */
     http_server *server;
-    int64_t started_ms;
+    struct signals signals;
     int64_t ready_max_age_ms;
-    int stopping; /* signals that asked for it */
 };
 
 extern const char *const work_destinations[WORK_DESTINATIONS]; /* "segment", "moengage" */

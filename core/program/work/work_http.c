@@ -1,25 +1,11 @@
 /* Health, readiness, and the counts as Prometheus reads them. */
-#include "base/clock.h"
+#include "service/http_answer.h"
+#include "service/prometheus.h"
 #include "work.h"
 
 #include <stdio.h>
 
 /* ---- what the clients tell ---- */
-
-static segmo__json *stats_of(segmo_client *client)
-{
-    segmo__json *tree = NULL;
-    segmo__slice json;
-    char *text = NULL;
-
-    if (!client || segmo_client_stats_json(client, &text, &json.len, NULL) != SEGMO_OK)
-        return NULL;
-    json.at = text;
-    if (segmo__json_parse(&tree, json, NULL) != SEGMO_OK)
-        tree = NULL;
-    segmo_free(text);
-    return tree;
-}
 
 static const segmo__json *destination_in(const segmo__json *stats, const char *name)
 {
@@ -33,19 +19,10 @@ static double number_in(const segmo__json *node, const char *name)
 
 /* ---- readiness ---- */
 
-static void refuse(http_answer *answer, int status, const char *code, const char *words)
-{
-    answer->status = status;
-    segmo__buf_clear(&answer->body);
-    segmo__buf_addf(&answer->body, "{\"success\":false,\"code\":\"%s\",\"message\":", code);
-    segmo__json_put_text(&answer->body, words);
-    segmo__buf_add_char(&answer->body, '}');
-}
-
 /* 0 after having said why it is not. */
 static int is_ready(const struct work *work, int at, http_answer *answer)
 {
-    segmo__json *stats = stats_of(work->clients[at]);
+    segmo__json *stats = prometheus_stats(work->clients[at]);
     const char *paused =
         segmo__json_string(segmo__json_get(destination_in(stats, "kafka"), "paused_for"));
     double age_ms = number_in(segmo__json_get(stats, "worker"), "oldest_ms");
@@ -53,15 +30,15 @@ static int is_ready(const struct work *work, int at, http_answer *answer)
     int ready = 0;
 
     if (!stats) {
-        refuse(answer, 503, "memory", "memory ran out");
+        http_answer_refuse(answer, 503, "memory", "memory ran out");
     } else if (paused) {
         snprintf(words, sizeof words, "Kafka cannot be used: %s", paused);
-        refuse(answer, 503, "kafka", words);
+        http_answer_refuse(answer, 503, "kafka", words);
     } else if (age_ms > (double)work->ready_max_age_ms) {
         snprintf(words, sizeof words,
                  "the oldest message for %s waits for %.0f s, gateway.ready_max_age_ms allows %lld",
                  work_destinations[at], age_ms / 1000, (long long)work->ready_max_age_ms / 1000);
-        refuse(answer, 503, "queue_too_old", words);
+        http_answer_refuse(answer, 503, "queue_too_old", words);
     } else {
         ready = 1;
     }
@@ -71,8 +48,8 @@ static int is_ready(const struct work *work, int at, http_answer *answer)
 
 static void serve_ready(struct work *work, http_answer *answer)
 {
-    if (work->stopping) {
-        refuse(answer, 503, "stopping", "the worker is stopping");
+    if (work->signals.stops) {
+        http_answer_refuse(answer, 503, "stopping", "the worker is stopping");
         return;
     }
     for (int i = 0; i < WORK_DESTINATIONS; i++)
@@ -109,20 +86,29 @@ static const struct family {
     {"destination_retries_total", "counter", "Requests sent again.", "", "retries", 1},
 };
 
+static void put_family(segmo__buf *out, const struct family *family, segmo__json *const stats[])
+{
+    prometheus_family(out, family->name, family->type, family->help);
+    for (int i = 0; i < WORK_DESTINATIONS; i++) {
+        const segmo__json *object = *family->object
+                                        ? segmo__json_get(stats[i], family->object)
+                                        : destination_in(stats[i], work_destinations[i]);
+
+        if (!object)
+            continue;
+        prometheus_sample(out, family->name);
+        prometheus_label(out, "destination", work_destinations[i]);
+        prometheus_value(out, number_in(object, family->member) / family->unit);
+    }
+}
+
 static void put_reasons(segmo__buf *out, segmo__json *const stats[], const char *member,
                         const char *name, const char *help)
 {
-    segmo__buf_addf(out, "# HELP segmo_%s %s\n# TYPE segmo_%s counter\n", name, help, name);
-    for (int i = 0; i < WORK_DESTINATIONS; i++) {
-        const segmo__json *reasons =
-            segmo__json_get(destination_in(stats[i], work_destinations[i]), member);
-
-        for (const segmo__json *each = segmo__json_first(reasons); each;
-             each = segmo__json_after(each))
-            segmo__buf_addf(out, "segmo_%s{destination=\"%s\",reason=\"%s\"} %.0f\n", name,
-                            work_destinations[i], segmo__json_name(each),
-                            segmo__json_number(each, 0));
-    }
+    prometheus_family(out, name, "counter", help);
+    for (int i = 0; i < WORK_DESTINATIONS; i++)
+        prometheus_reasons(out, name, work_destinations[i],
+                           segmo__json_get(destination_in(stats[i], work_destinations[i]), member));
 }
 
 static void serve_metrics(struct work *work, http_answer *answer)
@@ -131,28 +117,10 @@ static void serve_metrics(struct work *work, http_answer *answer)
     segmo__buf *out = &answer->body;
 
     for (int i = 0; i < WORK_DESTINATIONS; i++)
-        stats[i] = stats_of(work->clients[i]);
-    answer->type = "text/plain; version=0.0.4; charset=utf-8";
-    segmo__buf_addf(out,
-                    "# HELP segmo_build_info Which release runs.\n# TYPE segmo_build_info gauge\n"
-                    "segmo_build_info{version=\"%s\"} 1\n",
-                    segmo_version());
-    for (size_t at = 0; at < sizeof families / sizeof families[0]; at++) {
-        const struct family *family = &families[at];
-
-        segmo__buf_addf(out, "# HELP segmo_%s %s\n# TYPE segmo_%s %s\n", family->name, family->help,
-                        family->name, family->type);
-        for (int i = 0; i < WORK_DESTINATIONS; i++) {
-            const segmo__json *object = *family->object
-                                            ? segmo__json_get(stats[i], family->object)
-                                            : destination_in(stats[i], work_destinations[i]);
-
-            if (object)
-                segmo__buf_addf(out, "segmo_%s{destination=\"%s\"} %.15g\n", family->name,
-                                work_destinations[i],
-                                number_in(object, family->member) / family->unit);
-        }
-    }
+        stats[i] = prometheus_stats(work->clients[i]);
+    prometheus_begin(answer);
+    for (size_t i = 0; i < sizeof families / sizeof families[0]; i++)
+        put_family(out, &families[i], stats);
     put_reasons(out, stats, "dead_for", "destination_dead_total", "Dead letters, by reason.");
     put_reasons(out, stats, "skipped_for", "destination_skipped_total",
                 "Messages left out or given back, by reason.");
@@ -175,7 +143,6 @@ static void serve(void *ctx, const http_request *request, http_answer *answer)
     struct work *work = ctx;
     segmo__slice path = request->head->path;
 
-    answer->type = "application/json";
     if (segmo__slice_is(path, "/healthz"))
         segmo__buf_add_lit(&answer->body, "{\"status\":\"ok\"}");
     else if (segmo__slice_is(path, "/readyz"))
@@ -183,44 +150,17 @@ static void serve(void *ctx, const http_request *request, http_answer *answer)
     else if (segmo__slice_is(path, "/metrics"))
         serve_metrics(work, answer);
     else
-        refuse(answer, 404, "not_found", "a worker has /healthz, /readyz and /metrics");
+        http_answer_refuse(answer, 404, "not_found", "a worker has /healthz, /readyz and /metrics");
 }
 
-static void refuse_request(void *ctx, const http_head *head, int status, http_answer *answer)
+static void refuse(void *ctx, const http_head *head, int status, http_answer *answer)
 {
     (void)ctx;
     (void)head;
-    answer->type = "application/json";
-    refuse(answer, status, "refused", "the request was not understood");
-}
-
-static int sync_nothing(void *ctx)
-{
-    (void)ctx;
-    return 1;
-}
-
-static void done(void *ctx, int status, int64_t took_us)
-{
-    (void)ctx;
-    (void)status;
-    (void)took_us;
-}
-
-static int is_proxy(void *ctx, const char *peer)
-{
-    (void)ctx;
-    (void)peer;
-    return 0;
+    http_answer_refuse_request(answer, status);
 }
 
 http_service work_service(struct work *work)
 {
-    return (http_service){.ctx = work,
-                          .admit = admit,
-                          .serve = serve,
-                          .refuse = refuse_request,
-                          .sync = sync_nothing,
-                          .done = done,
-                          .is_proxy = is_proxy};
+    return (http_service){.ctx = work, .admit = admit, .serve = serve, .refuse = refuse};
 }

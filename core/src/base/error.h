@@ -14,7 +14,7 @@ int segmo__fail_memory(segmo_error **err);
 int segmo__need(const void *argument, const char *name, segmo_error **err);
 /* As segmo__fail() with SEGMO_ERR_IO and the words for the errno in `code`; `path` is named. */
 int segmo__fail_io(segmo_error **err, int code, const char *what, const char *path);
-/* Hands on an error that a call below stored, as segmo__fail() would; frees it when `err` is NULL. */
+/* Hands on an error that a call below stored; frees it when `err` is NULL. */
 void segmo__error_pass(segmo_error **err, segmo_error *error);
 void segmo__error_set_retryable(segmo_error *error, int retryable);
 

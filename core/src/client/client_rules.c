@@ -16,17 +16,13 @@ segmo__rules *segmo__client_rules(segmo_client *client)
 
 static int need_work(const segmo__rules *rules, segmo_error **err)
 {
-    int moengage = rules->limits.work_for == SEGMO__DESTINATION_MOENGAGE;
+    segmo__destination destination = (segmo__destination)rules->limits.work_for;
 
-    for (size_t i = 0; i < rules->settings->source_count; i++) {
-        const segmo__source *source = &rules->settings->sources[i];
-
-        if (moengage ? source->moengage.forward : source->segment.enabled)
-            return SEGMO_OK;
-    }
+    if (segmo__settings_sends_to(rules->settings, destination))
+        return SEGMO_OK;
     return segmo__fail(err, SEGMO_ERR_OPTION, "kafka.work_for",
                        "no source sends to %s; configure it there, or leave it to other workers",
-                       segmo__destination_name((segmo__destination)rules->limits.work_for));
+                       segmo__destination_name(destination));
 }
 
 /* Without a destination every message would be accepted for nowhere. */

@@ -15,7 +15,7 @@ static uint64_t *word_of(const segmo__partition *partition, int64_t offset)
 
 static int is_done(const segmo__partition *partition, int64_t offset)
 {
-    return (*word_of(partition, offset) >> ((uint64_t)offset % 64)) & 1;
+    return (int)(*word_of(partition, offset) >> ((uint64_t)offset % 64) & 1);
 }
 
 static void mark(segmo__partition *partition, int64_t offset)

@@ -16,7 +16,7 @@ static const segmo__kafka_setting for_senders[] = {
     {"compression.codec", "lz4", 0},
     {"linger.ms", "20", 0},
     {"queue.buffering.max.messages", "100000", 0},
-    {"queue.buffering.max.kbytes", "32768", 0},
+    {"queue.buffering.max.kbytes", "8192", 0},
 };
 
 static const segmo__kafka_setting for_buriers[] = {
@@ -25,11 +25,8 @@ static const segmo__kafka_setting for_buriers[] = {
 };
 
 static const segmo__kafka_setting for_readers[] = {
-    {"auto.offset.reset", "earliest", 0},
-    {"partition.assignment.strategy", "cooperative-sticky", 0},
-    {"queued.max.messages.kbytes", "24576", 0},
-    {"fetch.message.max.bytes", "524288", 0},
-    {"fetch.max.bytes", "8388608", 0},
+    {"auto.offset.reset", "earliest", 0},     {"queued.max.messages.kbytes", "8192", 0},
+    {"fetch.message.max.bytes", "524288", 0}, {"fetch.max.bytes", "2097152", 0},
     {"fetch.wait.max.ms", "100", 0},
 };
 
@@ -80,6 +77,11 @@ static void add_passed(void *ctx, const char *name, segmo__slice value, segmo__o
     segmo__buf_free(&scratch);
 }
 
+void segmo__kafka_put_group(segmo__buf *out, const segmo_config *config, const char *purpose)
+{
+    segmo__buf_addf(out, "%s-%s", segmo__config_value(config, "kafka.group"), purpose);
+}
+
 static void add_group(segmo__kafka_settings *settings, const segmo_config *config,
                       segmo__kafka_role role)
 {
@@ -87,10 +89,10 @@ static void add_group(segmo__kafka_settings *settings, const segmo_config *confi
     segmo__buf group;
 
     segmo__buf_init(&group, 1024);
-    segmo__buf_addf(&group, "%s-%s", segmo__config_value(config, "kafka.group"),
-                    role == SEGMO__KAFKA_REVIVER ? "dead"
-                    : work_for                   ? work_for
-                                                 : "segment");
+    segmo__kafka_put_group(&group, config,
+                           role == SEGMO__KAFKA_REVIVER ? "dead"
+                           : work_for                   ? work_for
+                                                        : "segment");
     add(settings, "group.id", own(settings, segmo__buf_detach(&group)), 0);
 }
 

@@ -28,6 +28,9 @@ int segmo__kafka_settings_make(segmo__kafka_settings *out, const segmo_config *c
                                segmo__kafka_role role, segmo_error **err);
 void segmo__kafka_settings_free(segmo__kafka_settings *settings);
 
+/* The consumer group for a purpose: a destination's name, or "dead". */
+void segmo__kafka_put_group(segmo__buf *out, const segmo_config *config, const char *purpose);
+
 /* Those in force in a client. */
 int segmo__kafka_settings_of(segmo__kafka_settings *out, segmo_client *client,
                              segmo__kafka_role role, segmo_error **err);

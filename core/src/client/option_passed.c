@@ -76,7 +76,7 @@ int segmo__passed_of_env(const char *variable, size_t len, char *option, size_t 
     memcpy(option, PREFIX, PREFIX_LEN);
     option += PREFIX_LEN;
     for (size_t i = prefix; i < len; i++)
-        *option++ = variable[i] == '_' ? '.' : segmo__ascii_lower(variable[i]);
+        *option++ = (char)(variable[i] == '_' ? '.' : segmo__ascii_lower(variable[i]));
     *option = '\0';
     return 1;
 }

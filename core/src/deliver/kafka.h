@@ -90,6 +90,21 @@ int segmo__kafka_open_consumer(segmo__kafka **out, const segmo__kafka_options *o
                                const char *topic, segmo_error **err);
 /* Would the settings be taken? Starts nothing. Fails as opening does. */
 int segmo__kafka_check(const segmo__kafka_setting *settings, size_t count, segmo_error **err);
+/* How a topic stands for a group of consumers. */
+typedef struct segmo__kafka_standing {
+    uint32_t partitions;
+    int64_t lag;          /* records that are not committed */
+    int64_t oldest_at_ms; /* when the first of them was written; 0: there is none, or unknown */
+    int is_group_known;   /* the brokers told who works on it: */
+    uint32_t members;
+    uint32_t assigned; /* partitions that the members have */
+} segmo__kafka_standing;
+
+/* Asks the brokers, joins nothing. Waits at most about `timeout_ms`; SEGMO_ERR_TIMEOUT: they did
+ * not tell. Fails as opening does, too. */
+int segmo__kafka_stand(segmo__kafka_standing *out, const segmo__kafka_options *options,
+                       const char *topic, const char *group, uint32_t timeout_ms,
+                       segmo_error **err);
 /* Gives up what is not sent, or leaves the group without a word; waits for librdkafka's threads,
  * usually some milliseconds. Accepts NULL. */
 void segmo__kafka_close(segmo__kafka *kafka);

@@ -41,6 +41,17 @@ int segmo__kafka_check(const segmo__kafka_setting *settings, size_t count, segmo
     return fail_absent(err);
 }
 
+int segmo__kafka_stand(segmo__kafka_standing *out, const segmo__kafka_options *options,
+                       const char *topic, const char *group, uint32_t timeout_ms, segmo_error **err)
+{
+    (void)out;
+    (void)options;
+    (void)topic;
+    (void)group;
+    (void)timeout_ms;
+    return fail_absent(err);
+}
+
 /* No handle exists, so nothing below is ever called with one. */
 
 void segmo__kafka_close(segmo__kafka *kafka)

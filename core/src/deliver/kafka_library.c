@@ -29,6 +29,7 @@ static int find_all(void *handle)
     FIND(topic_partition_list_new, list_new)
     FIND(topic_partition_list_add, list_add)
     FIND(topic_partition_list_destroy, list_destroy)
+    FIND(topic_partition_list_find, list_find)
 #undef FIND_SAME
 #undef FIND
     return found;

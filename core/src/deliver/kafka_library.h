@@ -23,16 +23,19 @@
     each(message_timestamp) each(subscribe) each(assign) each(incremental_assign) \
     each(incremental_unassign) each(rebalance_protocol) each(assignment_lost) each(commit) \
     each(pause_partitions) each(resume_partitions) each(get_watermark_offsets) \
-    each(committed) each(consumer_close_queue) each(consumer_closed)
+    each(committed) each(consumer_close_queue) each(consumer_closed) each(topic_new) \
+    each(topic_destroy) each(metadata) each(metadata_destroy) each(query_watermark_offsets) \
+    each(list_groups) each(group_list_destroy) each(sasl_set_credentials)
 /* clang-format on */
 
 struct segmo__kafka_library {
-#define SEGMO__KAFKA_POINTER(name) __typeof__(rd_kafka_##name) *name;
+#define SEGMO__KAFKA_POINTER(name) __typeof__(rd_kafka_##name) *(name);
     SEGMO__KAFKA_FUNCTIONS(SEGMO__KAFKA_POINTER)
 #undef SEGMO__KAFKA_POINTER
     __typeof__(rd_kafka_topic_partition_list_new) *list_new;
     __typeof__(rd_kafka_topic_partition_list_add) *list_add;
     __typeof__(rd_kafka_topic_partition_list_destroy) *list_destroy;
+    __typeof__(rd_kafka_topic_partition_list_find) *list_find;
 };
 
 /* Loads it once for the process. SEGMO_ERR_UNSUPPORTED. */

@@ -2,7 +2,7 @@
 
 #define WORD(text)                                                                                 \
     {                                                                                              \
-        text, sizeof text - 1                                                                      \
+        text, sizeof(text) - 1                                                                     \
     }
 
 static const segmo__slice refused[] = {

@@ -490,12 +490,19 @@ void segmo__settings_release(segmo__settings *settings)
     segmo__free(settings);
 }
 
-int segmo__settings_has_destination(const segmo__settings *settings)
+int segmo__settings_sends_to(const segmo__settings *settings, segmo__destination destination)
 {
     for (size_t i = 0; i < settings->source_count; i++)
-        if (settings->sources[i].segment.enabled || settings->sources[i].moengage.forward)
+        if (destination == SEGMO__DESTINATION_MOENGAGE ? settings->sources[i].moengage.forward
+                                                       : settings->sources[i].segment.enabled)
             return 1;
     return 0;
+}
+
+int segmo__settings_has_destination(const segmo__settings *settings)
+{
+    return segmo__settings_sends_to(settings, SEGMO__DESTINATION_SEGMENT) ||
+           segmo__settings_sends_to(settings, SEGMO__DESTINATION_MOENGAGE);
 }
 
 const segmo__source *segmo__settings_source(const segmo__settings *settings, const char *name)

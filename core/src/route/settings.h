@@ -28,7 +28,8 @@ int segmo__settings_build(segmo__settings **out, segmo__option_fn get, void *ctx
 segmo__settings *segmo__settings_retain(segmo__settings *settings);
 void segmo__settings_release(segmo__settings *settings);
 
-/* 1 when at least one destination of at least one source is sent to by this library. */
+/* 1 when at least one source sends to the service by this library; to any of them. */
+int segmo__settings_sends_to(const segmo__settings *settings, segmo__destination destination);
 int segmo__settings_has_destination(const segmo__settings *settings);
 
 /* By id or write key; NULL takes the only source. NULL when there is none (or more than one). */

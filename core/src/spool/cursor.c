@@ -142,7 +142,7 @@ static int open_file(segmo__spool_cursor *cursor, spool_file *file, uint32_t at)
     return code;
 }
 
-static spool_file *next_begun(segmo__spool_cursor *cursor)
+static spool_file *first_not_begun(segmo__spool_cursor *cursor)
 {
     spool_file *file;
 
@@ -156,25 +156,17 @@ static spool_file *next_begun(segmo__spool_cursor *cursor)
 /* 1 when `cursor->file` is one with something to read; 0 when there is none now. */
 static int choose_file(segmo__spool_cursor *cursor)
 {
-    spool_file *file = cursor->live;
-    uint32_t at = cursor->live_at;
+    spool_file *file = first_not_begun(cursor);
+    uint32_t at = SEGMO__SEGMENT_DATA;
     int code;
 
-    if (file && end_of(file) <= at)
-        file = NULL;
-    if (!file) {
-        file = next_begun(cursor);
-        at = SEGMO__SEGMENT_DATA;
-    }
-    /* An own file behind the live one is there only since that was sealed: its end is final now,
-     * and may have moved since we looked. */
-    if (file && cursor->live && file != cursor->live && !file->adopted) {
-        if (end_of(cursor->live) > cursor->live_at) {
-            file = cursor->live;
-            at = cursor->live_at;
-        } else {
-            cursor->live = NULL;
-        }
+    /* An own file behind the live one is there only since that was sealed: once the one was seen,
+     * the end of the other is final. */
+    if (cursor->live && end_of(cursor->live) > cursor->live_at) {
+        file = cursor->live;
+        at = cursor->live_at;
+    } else if (file && !file->adopted) {
+        cursor->live = NULL;
     }
     if (!file || must_wait(file))
         return 0;
@@ -197,8 +189,6 @@ static int choose_file(segmo__spool_cursor *cursor)
 /* Cells between records hold none; so a look at the table alone tells how far all is settled. */
 static void fill_gap(spool_file *file, uint32_t from_row, uint32_t to_row)
 {
-    if (to_row > SEGMO__SEGMENT_ROWS)
-        to_row = SEGMO__SEGMENT_ROWS;
     if (from_row < to_row)
         memset(file->rows + from_row, NO_RECORD, to_row - from_row);
 }

@@ -17,8 +17,15 @@ typedef struct looking {
     segmo__spool_sight sight;
     segmo__segment_reader reader;
     uint8_t *rows;
-    int code; /* of the first file that could not be read */
+    int code; /* of the first thing that could not be read */
 } looking;
+
+/* What is gone by now belonged to a process that is at work. */
+static void note_failure(looking *look, int code)
+{
+    if (look->code == 0 && code < 0 && code != -ENOENT)
+        look->code = code;
+}
 
 static int show_record(looking *look, const segmo__segment_record *record)
 {
@@ -55,39 +62,36 @@ static int look_through(looking *look, const segmo__file *file)
         else
             stop = show_record(look, &record);
     }
-    if (look->code == 0)
-        look->code = code;
+    note_failure(look, code);
     return stop;
 }
 
-/* A file may be gone by now: its owner is at work. */
 static int look_at_file(void *ctx, const char *name)
 {
     looking *look = ctx;
     segmo__file file;
-    char *path =
-        segmo__process_dir_is_file(name) ? segmo__process_dir_join(look->process, name) : NULL;
+    char *path;
     int stop = 0, code;
 
-    if (!path)
+    if (!segmo__process_dir_is_file(name))
         return 0;
-    code = segmo__file_open(&file, path, 0);
+    path = segmo__process_dir_join(look->process, name);
+    code = path ? segmo__file_open(&file, path, 0) : -ENOMEM;
     segmo__free(path);
     if (code == 0) {
         look->sight.file = name;
         stop = look_through(look, &file);
         segmo__file_close(&file);
-    } else if (code != -ENOENT && look->code == 0) {
-        look->code = code;
     }
+    note_failure(look, code);
     return stop;
 }
 
 static int look_at_process(void *ctx, const char *name)
 {
     looking *look = ctx;
-    char *lock = NULL;
-    int stop = 0;
+    char *lock;
+    int stop = -ENOMEM;
 
     if (!segmo__process_dir_is_name(name))
         return 0;
@@ -98,6 +102,7 @@ static int look_at_process(void *ctx, const char *name)
         look->sight.alive = segmo__file_locked(lock) == 1;
         stop = segmo__file_list(look->process, look_at_file, look);
     }
+    note_failure(look, stop);
     segmo__free(lock);
     segmo__free(look->process);
     return stop > 0 ? stop : 0;

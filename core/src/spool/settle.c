@@ -72,6 +72,19 @@ static void mark_dirty(spool_file *file, uint32_t row)
     }
 }
 
+/* What was counted as lost may turn up all the same, or have been handed out before. */
+static int was_written_off(segmo__spool *spool, const spool_file *file, unsigned destination)
+{
+    int none_left;
+
+    if (file->damage.records == 0)
+        return 0;
+    pthread_mutex_lock(&spool->append);
+    none_left = file->settled[destination].records >= file->in[destination].records;
+    pthread_mutex_unlock(&spool->append);
+    return none_left;
+}
+
 int segmo__spool_settle(segmo__spool *spool, const segmo__record_ref *ref, unsigned destination,
                         segmo__settled state)
 {
@@ -82,6 +95,8 @@ int segmo__spool_settle(segmo__spool *spool, const segmo__record_ref *ref, unsig
         return 0;
     *row = segmo__segment_with_state(*row, destination, state);
     mark_dirty(file, segmo__segment_row(ref->offset));
+    if (was_written_off(spool, file, destination))
+        return 1;
     file->settled[destination].records++;
     file->settled[destination].bytes += ref->length;
     raise_tally(&spool->settled_for[destination], 1, ref->length);

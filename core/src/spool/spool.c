@@ -53,17 +53,6 @@ static int make_own_dir(segmo__spool *spool, const char *root, segmo_error **err
     return code == 0 ? SEGMO_OK : segmo__fail_io(err, code, "cannot use the spool directory", root);
 }
 
-static uint32_t usable_size(uint32_t wanted)
-{
-    uint32_t least = SEGMO__SEGMENT_DATA + 4096;
-
-    if (wanted == 0)
-        return SEGMO__SPOOL_FILE_SIZE;
-    if (wanted < least)
-        return least;
-    return wanted < SEGMO__SEGMENT_MAX_SIZE ? wanted : SEGMO__SEGMENT_MAX_SIZE;
-}
-
 int segmo__spool_open(segmo__spool **out, const segmo__spool_options *options, segmo_error **err)
 {
     segmo__spool *spool = segmo__zalloc(sizeof *spool);
@@ -74,7 +63,7 @@ int segmo__spool_open(segmo__spool **out, const segmo__spool_options *options, s
         return segmo__fail_memory(err);
     spool->options = *options;
     spool->options.dir = NULL; /* `root` is our copy */
-    spool->options.file_size = usable_size(options->file_size);
+    spool->options.file_size = options->file_size > 0 ? options->file_size : SEGMO__SPOOL_FILE_SIZE;
     room = spool->options.file_size - SEGMO__SEGMENT_DATA - SEGMO__RECORD_HEADER;
     spool->max_payload = room < SEGMO__SEGMENT_MAX_PAYLOAD ? room : SEGMO__SEGMENT_MAX_PAYLOAD;
     atomic_store(&spool->settled_up_to, (uint64_t)1 << 32);

@@ -159,7 +159,8 @@ int segmo__spool_look(const char *dir, int (*each)(void *ctx, const segmo__spool
 /* Writes payloads as the directory of a process that has just died, to be adopted. `next` hands out
  * one payload with its preset states per call, 0 at the end. Destinations that shall not get it
  * must be preset, those that do not exist too: a file stays while somebody may want something in
- * it. Nothing appears unless all could be written. SEGMO_ERR_FULL, SEGMO_ERR_IO. */
+ * it. Nothing appears unless all could be written, but where the disk fails in the last step and
+ * then refuses to take it back. SEGMO_ERR_FULL, SEGMO_ERR_IO. */
 int segmo__spool_plant(const char *dir,
                        int (*next)(void *ctx, segmo__slice *payload,
                                    uint8_t preset[SEGMO__SPOOL_DESTINATIONS]),

@@ -14,13 +14,17 @@ import time
 import pytest
 
 from harness import PROGRAM, SANITIZED, Sandbox, wait_until
-from led_host import HOST, LedHost, to_segment, tracks
+from led_host import ATTEMPT, CLOCK_HOST, HOST, LedHost, to_segment, tracks
 
 LONG = bool(os.environ.get("SEGMO_LONG"))
 FLAPPING_S = 600 if LONG else 4
 CAP_MS, TIMEOUT_MS, CONNECT_MS = (1000, 1000, 500) if LONG else (400, 300, 200)
 OPTIONS = {"delivery.allow_plain_http": "true", "delivery.backoff_cap_ms": CAP_MS, "delivery.timeout_ms": TIMEOUT_MS,
            "delivery.connect_timeout_ms": CONNECT_MS, "delivery.backoff_base_ms": 50, "delivery.flush_at": 20}
+# A pause that nobody sits through: what arrives after one has passed by the clocks did not wait for another.
+LONG_PAUSES = {**OPTIONS, "delivery.backoff_cap_ms": 600000, "delivery.backoff_base_ms": 600000,
+               "delivery.timeout_ms": 1500, "delivery.connect_timeout_ms": 1500, "reports.attempts": "true"}
+WITHIN_A_CAP_MS = 660001  # with its jitter
 PORT = 8099
 
 pytestmark = pytest.mark.skipif(SANITIZED, reason="not run: the network is the same under a sanitizer")
@@ -121,6 +125,22 @@ def spool(tmp_path):
     return tmp_path / "spool"
 
 
+@pytest.fixture
+def clock_host(processes):
+    """A host program whose clocks can be moved."""
+    led = processes(LedHost(CLOCK_HOST))
+    yield led
+    led.popen.stdin.close()
+    assert led.wait() == 0
+
+
+def let_a_cap_pass(host):
+    """What was under way when the network came back may still fail, and pauses then; every pause there is ends within a cap."""
+    begun = host.stats("segment")["requests"]
+    wait_until(lambda: len(host.reported(ATTEMPT)) >= begun, "what was under way has ended")
+    host.shift(WITHIN_A_CAP_MS)
+
+
 def private_mb(host):
     status = pathlib.Path("/proc/%d/status" % host.popen.pid).read_text()
     return int(status.split("RssAnon:")[1].split()[0]) / 1024
@@ -138,13 +158,15 @@ TROUBLES = {
     "data is dropped, connecting works": ["tcp dport 8099 tcp flags & (syn | psh) == psh drop"],
     "connections are reset": ["tcp dport 8099 reject with tcp reset"],
     "nobody is there": ["tcp dport 8099 reject with icmpx type host-unreachable"],
-    "every third packet is lost": ["tcp dport 8099 numgen random mod 3 == 0 drop"],
+    "two of three packets are lost": ["tcp dport 8099 numgen random mod 3 != 0 drop"],
 }
 
 
 @pytest.mark.parametrize("trouble", [*TROUBLES, "the cable is out"])
-def test_what_a_network_does_to_packets_costs_no_message(host, network, far, spool, trouble):
-    assert host.open(to_segment(far.url, spool), OPTIONS).ok
+def test_what_a_network_does_to_packets_costs_no_message(clock_host, network, far, spool, trouble):
+    """And once the network is back, everything arrives when one cap has passed."""
+    host = clock_host
+    assert host.open(to_segment(far.url, spool), LONG_PAUSES).ok
     host.put_all(tracks(200))
     assert host.flush().ok  # connections are open and in use
     if trouble in TROUBLES:
@@ -152,19 +174,22 @@ def test_what_a_network_does_to_packets_costs_no_message(host, network, far, spo
     else:
         network.unplug()
     host.put_all(tracks(1000, first=200))
-    wait_until(lambda: host.stats("segment")["retries"] >= 2, "it was tried again")
+
+    def tried_again():
+        host.shift(WITHIN_A_CAP_MS)
+        return host.stats("segment")["retries"] >= 2
+    wait_until(tried_again, "it was tried again")
     network.rules()
     network.plug()
+    let_a_cap_pass(host)
     check_all(host, far, 1200)
 
 
-def test_a_network_that_flaps_costs_no_message_and_no_memory(host, network, far, spool):
-    """Up and down at random, by five kinds of trouble. When it stays up, the first message arrives within two pauses at
-    their cap, behind the requests that were under way and must end first."""
+def flap(host, network):
+    """Up and down at random, by six kinds of trouble. Answers how many messages were accepted, and the most memory."""
     dice = random.Random(1)
     kinds = [*TROUBLES, "the cable is out"]
-    assert host.open(to_segment(far.url, spool), OPTIONS).ok
-    count, memory_mb = 0, []
+    count, memory_mb = 0, 0
     end = time.monotonic() + FLAPPING_S
     while time.monotonic() < end:
         kind = dice.choice(kinds)
@@ -179,12 +204,20 @@ def test_a_network_that_flaps_costs_no_message_and_no_memory(host, network, far,
         network.rules()
         network.plug()
         time.sleep(dice.uniform(0, 1))
-        memory_mb.append(private_mb(host))
-    network.rules("tcp dport 8099 drop")  # the last outage: everything that can be under way is
+        memory_mb = max(memory_mb, private_mb(host))
+    return count, memory_mb
+
+
+def test_a_network_that_flaps_costs_no_message_and_no_memory(clock_host, network, far, spool):
+    """How long it took to recover is printed; that one cap is enough is tried once more by the clocks."""
+    host = clock_host
+    assert host.open(to_segment(far.url, spool), OPTIONS).ok
+    count, memory_mb = flap(host, network)
+    network.rules("tcp dport 8099 drop")
     host.put_all(tracks(1000, first=count, users=40))
     count += 1000
     wait_until(lambda: host.stats("segment")["pending"] >= 1000, "messages wait")
-    time.sleep((CAP_MS + CONNECT_MS + TIMEOUT_MS) / 1000)
+    time.sleep((CAP_MS + CONNECT_MS + TIMEOUT_MS) / 1000)  # everything that can be under way is
     before, arrived_before = host.stats("segment")["delivered"], far.stats("segment")["accepted"]
     assert before < count
     network.rules()
@@ -193,12 +226,22 @@ def test_a_network_that_flaps_costs_no_message_and_no_memory(host, network, far,
     recovery_ms = (time.monotonic() - up) * 1000
     check_all(host, far, count)
     print("%d messages in %d s of flapping: 0 lost, %d came again; private memory %.1f MB at most; the first message came "
-          "%d ms after the network" % (count, FLAPPING_S, far.stats("segment")["duplicates"], max(memory_mb), recovery_ms))
-    assert recovery_ms <= 2 * CAP_MS * 1.1 + TIMEOUT_MS
-    assert max(memory_mb) < 32
+          "%d ms after the network, with a cap of %d ms" % (count, FLAPPING_S, far.stats("segment")["duplicates"], memory_mb,
+                                                            recovery_ms, CAP_MS))
+    assert memory_mb < 32
     arrived = [entry["message"]["properties"]["seq"]
                for entry in far.messages(limit=far.stats("segment")["accepted"] - arrived_before)]
     assert sorted(arrived).index(arrived[0]) < len(arrived) / 4  # the oldest come first
+    host.close()
+    assert host.open(to_segment(far.url, spool), LONG_PAUSES).ok
+    network.rules("tcp dport 8099 drop")
+    host.put_all(tracks(1000, first=count, users=40))
+    wait_until(lambda: host.reported(ATTEMPT), "it was tried")
+    network.rules()
+    let_a_cap_pass(host)
+    assert host.flush(60000).ok
+    host.check_accounts(segment_delivered=1000, segment_dead=0)
+    assert far.stats("segment")["unique"] == count + 1000
 
 
 # ---- names ------------------------------------------------------------------------------------------------

@@ -90,6 +90,7 @@ module Segmo
     attach_function :segmo_probe, [:pointer, :string, :uint32, :pointer, :pointer, :pointer], :int, blocking: true
     attach_function :segmo_convert_streams, [:pointer, :buffer_in, :size_t, :pointer, :pointer, :pointer], :int
     attach_function :segmo_spool_json, [:pointer, :pointer, :pointer, :pointer], :int
+    attach_function :segmo_topic_json, [:pointer, :uint32, :pointer, :pointer, :pointer], :int, blocking: true
     attach_function :segmo_dead_list, [:pointer, :string, :pointer, :pointer, :pointer], :int
     attach_function :segmo_dead_retry, [:pointer, :string, :pointer, :pointer], :int
     attach_function :segmo_dead_drop, [:pointer, :string, :pointer, :pointer], :int

@@ -93,7 +93,7 @@ module Segmo
     def named(options, prefix = "")
       options.each_with_object({}) do |(key, value), result|
         name = "#{prefix}#{key}"
-        name = dotted.fetch(name, name)
+        name = passed?(name) ? name.tr("_", ".") : dotted.fetch(name, name)
         value.is_a?(Hash) ? result.merge!(named(value, "#{name}.")) : result[name] = value
       end
     end
@@ -111,7 +111,13 @@ module Segmo
 
     # @return [Boolean] whether an option has that name, dotted or with underscores
     def known?(name)
-      dotted.key?(name.to_s) || defaults.key?(name.to_s)
+      dotted.key?(name.to_s) || defaults.key?(name.to_s) || passed?(name)
+    end
+
+    # @return [Boolean] whether it is handed on to librdkafka; spelt as in the environment, kafka_sasl_username is
+    #   kafka.sasl.username
+    def passed?(name)
+      name.to_s.start_with?("kafka_") && !dotted.key?(name.to_s)
     end
 
     def dotted

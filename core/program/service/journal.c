@@ -1,14 +1,14 @@
-/* Structured log: one JSON object a line on stderr, never a secret or a payload value. */
+#include "journal.h"
+
 #include "base/clock.h"
 #include "base/json.h"
-#include "gateway_parts.h"
 
 #include <poll.h>
 #include <unistd.h>
 
 #define LINE_MAX (64 * 1024)
 
-/* A reader that has stopped must not stop the gateway: a line that has no room is left out. */
+/* A reader that has stopped must not stop the service: a line that has no room is left out. */
 static void write_line(const segmo__buf *line)
 {
     struct pollfd err = {.fd = STDERR_FILENO, .events = POLLOUT};
@@ -40,6 +40,18 @@ void journal_words(const char *level, const char *event, const char *words)
     segmo__buf_init(&members, LINE_MAX);
     segmo__buf_add_lit(&members, ",\"message\":");
     segmo__json_put_text(&members, words);
+    segmo__buf_add_char(&members, '\0');
+    journal(level, event, members.failed ? NULL : members.data);
+    segmo__buf_free(&members);
+}
+
+void journal_report(const char *level, const char *event, segmo__slice report)
+{
+    segmo__buf members;
+
+    segmo__buf_init(&members, LINE_MAX);
+    segmo__buf_add_lit(&members, ",\"report\":");
+    segmo__buf_add_slice(&members, report);
     segmo__buf_add_char(&members, '\0');
     journal(level, event, members.failed ? NULL : members.data);
     segmo__buf_free(&members);

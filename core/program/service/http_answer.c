@@ -1,6 +1,7 @@
 #include "http_answer.h"
 
 #include "base/clock.h"
+#include "base/json.h"
 
 #include <time.h>
 
@@ -58,6 +59,43 @@ void http_answer_free(http_answer *answer)
 {
     segmo__buf_free(&answer->fields);
     segmo__buf_free(&answer->body);
+}
+
+void http_answer_refuse(http_answer *answer, int status, const char *code, const char *words)
+{
+    answer->status = status;
+    segmo__buf_clear(&answer->body);
+    segmo__buf_addf(&answer->body, "{\"success\":false,\"code\":\"%s\",\"message\":", code);
+    segmo__json_put_text(&answer->body, words);
+    segmo__buf_add_lit(&answer->body, ",\"error\":");
+    segmo__json_put_text(&answer->body, words);
+    segmo__buf_add_char(&answer->body, '}');
+}
+
+void http_answer_refuse_request(http_answer *answer, int status)
+{
+    static const struct {
+        int status;
+        const char *code, *words;
+    } refusals[] = {
+        {400, "malformed_request", "the request breaks HTTP's grammar"},
+        {408, "request_timeout", "the request took too long to arrive"},
+        {413, "payload_too_large", "the body is over the limit; send less at once"},
+        {414, "uri_too_long", "the request line is too long"},
+        {417, "expectation_failed", "only 100-continue can be expected"},
+        {429, "too_many_connections", "this address has too many connections; reuse them"},
+        {431, "head_too_large", "the header fields are too many or too long"},
+        {501, "unsupported_transfer", "Transfer-Encoding may only be chunked"},
+        {503, "busy", "there is no room for this request now; try again later"},
+        {505, "unsupported_version", "HTTP/1.1 or HTTP/1.0 is needed"},
+    };
+    size_t i = 0;
+
+    while (i < sizeof refusals / sizeof refusals[0] - 1 && refusals[i].status != status)
+        i++;
+    http_answer_refuse(answer, status, refusals[i].code, refusals[i].words);
+    if (status == 503 || status == 429)
+        segmo__buf_add_lit(&answer->fields, "Retry-After: 5\r\n");
 }
 
 /* Written once a second. */

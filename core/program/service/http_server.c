@@ -42,6 +42,15 @@ static unsigned connections_of(const http_server *server, const char *peer)
     return count;
 }
 
+static int has_too_many(const http_server *server, const char *peer)
+{
+    const http_service *service = &server->service;
+
+    if (service->is_proxy && service->is_proxy(service->ctx, peer))
+        return 0;
+    return connections_of(server, peer) >= server->limits.per_address;
+}
+
 static void turn_away(http_server *server, int fd, int status)
 {
     segmo__buf out;
@@ -112,8 +121,7 @@ static void accept_some(http_server *server, int listener)
         if (server->counts.open >= server->limits.connections) {
             server->counts.refused_full++;
             turn_away(server, fd, 503);
-        } else if (!server->service.is_proxy(server->service.ctx, peer) &&
-                   connections_of(server, peer) >= server->limits.per_address) {
+        } else if (has_too_many(server, peer)) {
             server->counts.refused_address++;
             turn_away(server, fd, 429);
         } else {

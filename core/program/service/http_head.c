@@ -143,7 +143,7 @@ static int read_field(http_head *out, segmo__slice line, int *closes)
     field = field_of(name);
     if (field == HTTP_FIELD_COUNT)
         return HTTP_COMPLETE;
-    if (out->field[field].at && field < HTTP_CONNECTION)
+    if (field < HTTP_CONNECTION && out->field[field].at)
         return 400;
     out->field[field] = without_blanks(value);
     if (field == HTTP_CONNECTION)

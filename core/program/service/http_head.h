@@ -3,8 +3,8 @@
  * Whatever two readers could take differently is refused instead of guessed at, because a proxy in
  * front may have guessed otherwise: lines that end in a bare LF, folded lines, a blank before a
  * colon, two lengths, a length beside chunks, control characters. */
-#ifndef SEGMO_GATEWAY_HTTP_HEAD_H
-#define SEGMO_GATEWAY_HTTP_HEAD_H
+#ifndef SEGMO_SERVICE_HTTP_HEAD_H
+#define SEGMO_SERVICE_HTTP_HEAD_H
 
 #include "base/buf.h"
 

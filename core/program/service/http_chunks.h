@@ -1,6 +1,6 @@
 /* A chunked body, taken apart where it lies: a pure step function over bytes. */
-#ifndef SEGMO_GATEWAY_HTTP_CHUNKS_H
-#define SEGMO_GATEWAY_HTTP_CHUNKS_H
+#ifndef SEGMO_SERVICE_HTTP_CHUNKS_H
+#define SEGMO_SERVICE_HTTP_CHUNKS_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,7 +1,7 @@
 #include "listen.h"
 
-#include "command.h"
-#include "gateway_parts.h"
+#include "journal.h"
+#include "support/command.h"
 #include "support/output.h"
 
 #include <arpa/inet.h>
@@ -98,7 +98,7 @@ static int bind_one(const struct addrinfo *info)
     return -1;
 }
 
-static int listen_on(http_server *server, const char *address)
+static int listen_on(http_server *server, const char *option, const char *address)
 {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
     struct addrinfo *found = NULL;
@@ -107,12 +107,12 @@ static int listen_on(http_server *server, const char *address)
     int fd = -1, code;
 
     if (!split(address, host, &port)) {
-        say("gateway.listen: \"%s\" is no address and port, for example 127.0.0.1:8080", address);
+        say("%s: \"%s\" is no address and port, for example 127.0.0.1:8080", option, address);
         return EXIT_USAGE;
     }
     code = getaddrinfo(*host ? host : NULL, port, &hints, &found);
     if (code != 0) {
-        say("gateway.listen: %s: %s", address, gai_strerror(code));
+        say("%s: %s: %s", option, address, gai_strerror(code));
         return EXIT_USAGE;
     }
     for (struct addrinfo *info = found; info && fd < 0; info = info->ai_next)
@@ -120,21 +120,21 @@ static int listen_on(http_server *server, const char *address)
     code = errno;
     freeaddrinfo(found);
     if (fd < 0) {
-        say("gateway.listen: cannot listen on %s: %s; choose another address or port", address,
+        say("%s: cannot listen on %s: %s; choose another address or port", option, address,
             strerror(code));
         return EXIT_USAGE;
     }
     return add(server, fd) == 0 ? EXIT_DONE : EXIT_INPUT;
 }
 
-int listen_all(http_server *server, const char *address)
+int listen_all(http_server *server, const char *option, const char *address)
 {
     int count = handed_over();
 
     for (int i = 0; i < count; i++)
         if (add(server, FIRST_HANDED_FD + i) != 0)
             return EXIT_INPUT;
-    return count > 0 ? EXIT_DONE : listen_on(server, address);
+    return count > 0 ? EXIT_DONE : listen_on(server, option, address);
 }
 
 void listen_announce(const char *state)

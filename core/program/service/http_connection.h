@@ -1,7 +1,7 @@
 /* One connection of the server: its bytes, its phases, its answers. Shared by http_connection.c and
  * http_server.c only. */
-#ifndef SEGMO_GATEWAY_HTTP_CONNECTION_H
-#define SEGMO_GATEWAY_HTTP_CONNECTION_H
+#ifndef SEGMO_SERVICE_HTTP_CONNECTION_H
+#define SEGMO_SERVICE_HTTP_CONNECTION_H
 
 #include "http_chunks.h"
 #include "http_server.h"

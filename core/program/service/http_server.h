@@ -1,7 +1,7 @@
 /* An HTTP/1.1 server on one thread: connections, absolute deadlines, limits, answers. What a
  * request means is its service's business. */
-#ifndef SEGMO_GATEWAY_HTTP_SERVER_H
-#define SEGMO_GATEWAY_HTTP_SERVER_H
+#ifndef SEGMO_SERVICE_HTTP_SERVER_H
+#define SEGMO_SERVICE_HTTP_SERVER_H
 
 #include "http_head.h"
 
@@ -34,12 +34,15 @@ typedef struct http_service {
     /* Words for a request that was not served: broken, too large, too slow, too many. `head` is
      * NULL where none could be read. */
     void (*refuse)(void *ctx, const http_head *head, int status, http_answer *answer);
-    int (*sync)(void *ctx); /* 1: what was answered so far is on the disk itself */
-    /* Told how an answered request went. */
+    /* 1: what was answered so far is on the disk itself. Needed for `after_sync`. */
+    int (*sync)(void *ctx);
+    /* Told how an answered request went; may be NULL. */
     void (*done)(void *ctx, int status, int64_t took_us);
-    int (*is_proxy)(void *ctx, const char *peer); /* such an address may have many connections */
+    /* Such an address may have many connections; may be NULL. */
+    int (*is_proxy)(void *ctx, const char *peer);
     /* Asked for more of an answer that goes on, every HTTP_STREAM_MS, but only when its client has
-     * taken all of it so far: so a slow one costs no memory. May add nothing. */
+     * taken all of it so far: so a slow one costs no memory. May add nothing. NULL where no answer
+     * has a `stream`. */
     void (*stream_more)(void *ctx, void *stream, segmo__buf *out);
     void (*stream_end)(void *ctx, void *stream); /* its connection is gone */
 } http_service;

@@ -166,7 +166,8 @@ int connection_flush(http_server *server, connection *c)
         return 0;
     if (c->out_at < c->out.len)
         return 1;
-    server->service.done(server->service.ctx, c->status, segmo__clock_mono_us() - c->since_us);
+    if (server->service.done)
+        server->service.done(server->service.ctx, c->status, segmo__clock_mono_us() - c->since_us);
     if (c->stream)
         begin_stream(server, c);
     else if (c->keep_alive && !c->has_ended && !server->stopping)
