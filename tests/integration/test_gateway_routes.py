@@ -209,6 +209,19 @@ def test_a_wrong_message_is_counted_by_its_reason_and_costs_no_other(gateway, re
     assert gateway.metric("accepted_total", source="shop") == good + 2
 
 
+@pytest.mark.parametrize("bad", [
+    {"timestamp": "x" * 15000},  # stamps repeat it, so that a chunk of such messages becomes larger than the body
+    {"properties": {"pad": "x" * 60000}, "timestamp": "x" * 60000}])
+def test_messages_that_grow_cost_no_neighbour(start_gateway, bad):
+    gateway = start_gateway()
+    count = 480000 // len(json.dumps(bad))
+    messages = [dict({"type": "track", "userId": "u-1", "event": "Bad"}, **bad)] * count
+    messages += [{"type": "track", "userId": "u-1", "event": "Good %d" % i} for i in range(5)]
+    body = {"writeKey": "WKSHOP", "context": {"app": {"name": "shop"}}, "batch": messages}
+    assert gateway.request("POST", "/v1/batch", body).status == 200
+    assert gateway.metric("accepted_total", source="shop") == 5
+
+
 def test_too_many_or_no_messages_are_discarded(gateway):
     accepted(gateway.post("/v1/batch", {"batch": [{}] * 2501}))
     assert gateway.metric("discarded_total", source="shop", reason="too_many_messages") == 2501

@@ -305,14 +305,40 @@ static int end_chunk(struct tray *tray, segmo_error **err)
     return status >= SEGMO_OK ? SEGMO_OK : status;
 }
 
+/* What a message may need with its stamps, which repeat its timestamp. */
+static size_t most_of(segmo__slice message)
+{
+    size_t stamped = 2 * message.len;
+
+    return (stamped < SINGLE_MAX ? stamped : SINGLE_MAX) + STAMPS_MAX;
+}
+
+/* Handed on, it could make the whole chunk too large. */
+static void refuse_large(struct tray *tray, segmo__slice message)
+{
+    segmo__buf *out = &tray->in->gateway->written;
+    struct placed placed = {.at = out->len, .len = message.len};
+    char words[128];
+
+    snprintf(words, sizeof words, "the message has %zu bytes, the limit is %d; send less in it",
+             message.len, SINGLE_MAX);
+    segmo__buf_add_slice(out, message);
+    refuse_placed(tray, &placed, SEGMO_ERR_TOO_LARGE, "", words);
+    out->len = placed.at;
+}
+
 static int add_message(struct tray *tray, segmo__slice message, segmo_error **err)
 {
     segmo__buf *out = &tray->in->gateway->written;
     int status = SEGMO_OK;
     size_t before;
 
+    if (message.len > SINGLE_MAX) {
+        refuse_large(tray, message);
+        return SEGMO_OK;
+    }
     if (tray->count == MESSAGES_MAX ||
-        (tray->count > 0 && out->len + message.len + STAMPS_MAX > CHUNK_MAX)) {
+        (tray->count > 0 && out->len + most_of(message) > CHUNK_MAX)) {
         status = end_chunk(tray, err);
         if (status != SEGMO_OK)
             return status;
