@@ -6,6 +6,7 @@
 #include "base/id.h"
 #include "base/json.h"
 #include "base/json_cursor.h"
+#include "envelope.h"
 #include "gateway_parts.h"
 #include "stamp.h"
 #include "support/inflate.h"
@@ -15,7 +16,6 @@
 
 #define SINGLE_MAX    32768
 #define BODY_MAX      512000
-#define MESSAGES_MAX  2500
 #define CHUNK_MAX     (BODY_MAX - 2048) /* of what is handed to the client at once */
 #define STAMPS_MAX    256               /* what stamps add to a message, at most */
 #define RETRY_AFTER_S 5
@@ -27,21 +27,13 @@ struct placed {
     duplicates_mark *mark;
 };
 
-/* What stands at the top of a body; length 0: absent. */
-struct envelope {
-    segmo__slice write_key, sent_at, context, integrations;
-    segmo__slice messages[MESSAGES_MAX];
-    size_t count; /* of all messages, those beyond the limit too */
-    int has_batch;
-};
-
 /* What a request comes to. */
 struct tray {
     intake *in;
     struct stamp stamp;
     char peer[HTTP_PEER_LEN]; /* of whom the stamp tells */
     const struct envelope *envelope;
-    struct placed placed[MESSAGES_MAX];
+    struct placed placed[ENVELOPE_MESSAGES_MAX];
     size_t count;
     uint64_t accepted, discarded;
     int is_full, has_failed;
@@ -337,7 +329,7 @@ static int add_message(struct tray *tray, segmo__slice message, segmo_error **er
         refuse_large(tray, message);
         return SEGMO_OK;
     }
-    if (tray->count == MESSAGES_MAX ||
+    if (tray->count == ENVELOPE_MESSAGES_MAX ||
         (tray->count > 0 && out->len + most_of(message) > CHUNK_MAX)) {
         status = end_chunk(tray, err);
         if (status != SEGMO_OK)
@@ -436,7 +428,7 @@ static gateway_verdict take_batch(intake *in, struct tray *tray)
     in->source->counts->received += envelope->count;
     if (envelope->count == 0)
         return discard(in, in->source->counts, "empty_batch", 1, 400, "the batch has no message");
-    if (envelope->count > MESSAGES_MAX)
+    if (envelope->count > ENVELOPE_MESSAGES_MAX)
         return discard(in, in->source->counts, "too_many_messages", envelope->count, 400,
                        "a batch may have 2,500 messages");
     if (envelope->context.len > 0 || envelope->integrations.len > 0)
@@ -485,48 +477,6 @@ int intake_decode(struct gateway *gateway, const http_request *request, segmo__s
                    ? too_large(gateway, gateway->inflated.max)
                    : verdict(400, "invalid_gzip", "the body is no whole gzip stream");
     return 0;
-}
-
-static void split_batch(struct envelope *out, segmo__json_cursor *cursor)
-{
-    segmo__slice key;
-
-    out->has_batch = 1;
-    segmo__json_enter(cursor);
-    while (segmo__json_advance(cursor, 0, &key)) {
-        segmo__slice message = segmo__json_take(cursor);
-
-        if (out->count < MESSAGES_MAX)
-            out->messages[out->count] = message;
-        out->count++;
-    }
-}
-
-/* One pass over a checked body. */
-static void open_envelope(struct envelope *out, segmo__slice body)
-{
-    segmo__json_cursor cursor = {body.at, body.at + body.len};
-    const segmo__slice none = {"", 0};
-    segmo__slice key;
-
-    out->write_key = out->sent_at = out->context = out->integrations = none;
-    out->count = 0;
-    out->has_batch = 0;
-    segmo__json_enter(&cursor);
-    while (segmo__json_advance(&cursor, 1, &key)) {
-        if (segmo__json_key_is(key, "batch") && *cursor.at == '[')
-            split_batch(out, &cursor);
-        else if (segmo__json_key_is(key, "writeKey"))
-            out->write_key = segmo__json_take(&cursor);
-        else if (segmo__json_key_is(key, "sentAt"))
-            out->sent_at = segmo__json_take(&cursor);
-        else if (segmo__json_key_is(key, "context"))
-            out->context = segmo__json_take(&cursor);
-        else if (segmo__json_key_is(key, "integrations"))
-            out->integrations = segmo__json_take(&cursor);
-        else
-            segmo__json_take(&cursor);
-    }
 }
 
 /* Named outside the body, or by its writeKey. */
@@ -581,7 +531,7 @@ static gateway_verdict read_body(intake *in, segmo__slice body)
     body = segmo__json_trim(body);
     if (segmo__json_kind_of(body) != SEGMO__JSON_OBJECT)
         return verdict(400, "invalid_json", "the body must be a JSON object");
-    open_envelope(&envelope, body);
+    envelope_open(&envelope, body);
     in->source = find_source(in, &envelope);
     if (!in->source)
         return discard(in, &in->gateway->counts.unknown, "unknown_source", 1, 401,
@@ -601,7 +551,7 @@ gateway_verdict intake_body(intake *in, segmo__slice body)
     return verdict;
 }
 
-/* By MESSAGES_MAX at a time, since an export may hold more than a batch. */
+/* By ENVELOPE_MESSAGES_MAX at a time, since an export may hold more than a batch. */
 gateway_verdict intake_messages(intake *in, segmo__slice messages)
 {
     segmo__json_cursor cursor = {messages.at, messages.at + messages.len};
@@ -611,9 +561,10 @@ gateway_verdict intake_messages(intake *in, segmo__slice messages)
 
     segmo__json_enter(&cursor);
     while (more && verdict.status == 200) {
-        open_envelope(&envelope, segmo__slice_of("{}"));
+        envelope_open(&envelope, segmo__slice_of("{}"));
         envelope.has_batch = 1;
-        while (envelope.count < MESSAGES_MAX && (more = segmo__json_advance(&cursor, 0, &key)))
+        while (envelope.count < ENVELOPE_MESSAGES_MAX &&
+               (more = segmo__json_advance(&cursor, 0, &key)))
             envelope.messages[envelope.count++] = segmo__json_take(&cursor);
         if (envelope.count > 0)
             verdict = take(in, messages, &envelope);

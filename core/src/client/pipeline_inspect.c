@@ -7,7 +7,7 @@
 
 #define ANSWER_MAX    (4u << 20)
 #define CONVERTED_MAX (48u << 20) /* an export grows: short events get ids, times and a context */
-#define GROWTH        2048 /* what a message gains on its way, as a rule: so that it need not grow */
+#define GROWTH        2048        /* what a message gains on its way, as a rule */
 
 const segmo__source *segmo__pipeline_source(const segmo__rules *rules, const char *name,
                                             segmo_error **err)

@@ -5,9 +5,10 @@
 
 #include "base/buf.h"
 
-/* Appends `own` with what `shared` has besides: the members of `own` in their order, then the others
- * of `shared`. Of a name that both have `own` wins; when `deep`, two objects are merged in turn. Both
- * are checked text; `scratch` is for names with escapes. Without memory `out` has failed. */
+/* Appends `own` with what `shared` has besides: the members of `own` in their order, then the
+ * others of `shared`. Of a name that both have `own` wins; when `deep`, two objects are merged in
+ * turn. Both are checked text; `scratch` is for names with escapes. Without memory `out` has
+ * failed. */
 void segmo__merge(segmo__buf *out, segmo__slice own, segmo__slice shared, int deep,
                   segmo__buf *scratch);
 
