@@ -80,7 +80,7 @@ BENCH_BIN   := $(BENCH_SRC:tests/%.c=$(B)/%)
 # ---- what you call ---------------------------------------------------------------------------
 
 .DEFAULT_GOAL := help
-.PHONY: help packages all run serve test unit vectors integration ruby check torture power-cuts \
+.PHONY: help packages all run serve test unit vectors integration ruby check check-units torture power-cuts \
         model faults order network processes soak fuzz fuzz-corpora differential coverage analyze \
         reproducible lint format generated check-generated run-kafka test-kafka bench-kafka abi abi-record bench bench-gateway pictures \
         wheel gem install uninstall clean
@@ -146,14 +146,18 @@ bench-kafka: ## figures of producer and workers, on a real cluster
 	@$(MAKE) products bench-programs
 	@$(PYTHON) tests/kafka/bench.py
 
-check: ## the suite under sanitizers and valgrind, lint, generated files, ABI (long)
-	$(PACKAGES) build run python test check
+check: check-units ## the rest of the suite under sanitizers, generated files, ABI, analyzers (long)
 	@$(MAKE) products host-programs
+	@$(MAKE) CONFIG=asan products host-programs
+	@$(MAKE) CONFIG=tsan products host-programs
+	$(SUITE) make:lint make:check-generated make:abi make:analyze make:reproducible integration:asan others:asan integration:tsan others:tsan
+
+check-units: ## the unit tests under ASan, UBSan, TSan and valgrind, the kept fuzz inputs under ASan (in CI)
+	$(PACKAGES) build run python test check
 	@$(MAKE) CONFIG=test test-programs
-	@$(MAKE) CONFIG=asan products host-programs test-programs fuzz-programs
-	@$(MAKE) CONFIG=tsan products host-programs test-programs
-	$(SUITE) make:lint make:check-generated make:abi make:analyze make:reproducible unit:asan replay:asan integration:asan others:asan \
-	    unit:tsan integration:tsan others:tsan valgrind:test
+	@$(MAKE) CONFIG=asan test-programs fuzz-programs
+	@$(MAKE) CONFIG=tsan test-programs
+	$(SUITE) unit:asan+unit:tsan replay:asan+valgrind:test
 
 fuzz: ## each fuzz target for FUZZ_SECONDS (60); what ends one is kept in build/fuzz/crashes
 	$(PACKAGES) build fuzz

@@ -6,8 +6,8 @@ import random
 import time
 
 from harness import wait_until
-from mock_kafka import NOT_ENOUGH_REPLICAS, NOT_LEADER, PRODUCE, MockKafka
-from test_kafka_producer import QUICK, account as producer_account, assert_once_and_in_order
+from mock_kafka import NOT_ENOUGH_REPLICAS, NOT_LEADER, PRODUCE, REBALANCE, SYNC_GROUP, MockKafka
+from test_kafka_producer import QUICK, account as producer_account, assert_all_and_in_order
 from test_kafka_worker import (PARTITIONS, account, arrived, assert_order, kafka, message, producer,  # noqa: F401
                                sandbox, sent, start_worker)
 
@@ -37,7 +37,7 @@ def test_many_events_through_a_restless_cluster(host, processes, tmp_path):
         cluster.ask("rtt", broker, 0)
     assert host.flush(120000).ok
     assert producer_account(host)["delivered"] == EVENTS
-    assert_once_and_in_order(cluster.records(partitions=partitions), EVENTS)
+    assert_all_and_in_order(cluster.records(partitions=partitions), EVENTS)
     assert host.close().ok
 
 
@@ -71,6 +71,15 @@ def test_two_workers_share_and_hand_over(producer, start_worker, sandbox):
     assert_order(arrived(sandbox))  # some may come twice: the mock coordinator refuses commits in a rebalance
     for worker in (first, second):
         account(worker)
+
+
+def test_a_worker_that_got_no_partitions_leaves_in_peace(start_worker, kafka):
+    """librdkafka before 2.3 aborts the process there, would its cooperative assignor be used."""
+    kafka.ask("errors", SYNC_GROUP, 1000, REBALANCE)
+    worker = start_worker()
+    time.sleep(6)  # it joins, and hears again and again that the members are still being told
+    assert worker.stats()["worker"]["assigned"] == 0
+    assert worker.close().ok
 
 
 def test_a_slow_receiver_makes_a_worker_hold_no_more_than_it_may(producer, start_worker, sandbox):

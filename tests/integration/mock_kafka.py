@@ -9,8 +9,8 @@ import pytest
 from harness import ENVIRONMENT, PROGRAM, Process
 
 MOCK = pathlib.Path(PROGRAM).parent / "integration" / "mock_kafka"
-PRODUCE, FETCH, JOIN_GROUP, OFFSET_COMMIT = 0, 1, 11, 8  # Kafka's numbers of requests
-NOT_LEADER, NOT_ENOUGH_REPLICAS, TIMED_OUT, TOPIC_FORBIDDEN = 6, 19, 7, 29  # and of errors
+PRODUCE, FETCH, JOIN_GROUP, OFFSET_COMMIT, SYNC_GROUP = 0, 1, 11, 8, 14  # Kafka's numbers of requests
+NOT_LEADER, NOT_ENOUGH_REPLICAS, TIMED_OUT, TOPIC_FORBIDDEN, REBALANCE = 6, 19, 7, 29, 27  # and of errors
 
 
 class MockKafka(Process):

@@ -1,16 +1,19 @@
 #!/usr/bin/env python3
-"""The figures with Kafka: `make bench-kafka`. A real cluster on loopback shares the machine with what is measured.
+"""The figures with Kafka: `make bench-kafka`. A real broker on loopback shares the machine with what is measured.
 
-    bench.py [--count 200000] [--json FILE]
+    bench.py [--count 200000] [--runs 3] [--brokers 1] [--json FILE]
 
-producer       from enqueue to the brokers' acknowledgement; per core: by the processor time of the client's process
+producer       from enqueue to the broker's acknowledgement; per core: by the processor time of the client's process
 worker         from the topic to the sandbox, against direct delivery of the same events in the same run
 two workers    against one, when each answer of the receiver takes 50 ms and four requests at a time are allowed
-memory         the largest a worker became (VmHWM)
+memory         the largest a worker became (VmHWM), with one destination and with two
+
+Of several runs the median is told. With three brokers, what is measured waits for their replication too.
 """
 import argparse
 import json
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -58,63 +61,82 @@ def peak_mib(program):
     return int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1]) / 1024
 
 
-def work(cluster, directory, url, topic, count, workers, group, **options):
+def options_of(destinations, url):
+    segment = {"segment.write_key": "bench-write-key", "segment.host": url}
+    moengage = {"moengage.url": url, "moengage.app_id": "BENCH", "moengage.data_api_key": "bench-key",
+                "moengage.events_per_minute": 10 ** 8, "moengage.users_per_minute": 10 ** 8}
+    return {**(segment if "segment" in destinations else {}), **(moengage if "moengage" in destinations else {})}
+
+
+def work(cluster, directory, url, topic, count, workers, group, destinations=("segment",), **options):
     """Events a second from the first delivery of any worker to the last, and the largest worker in MiB."""
-    more = [part for name, value in options.items() for part in ("--set", f"{name.replace('__', '.')}={value}")]
+    given = {"kafka.bootstrap.servers": cluster.servers, "kafka.topic": topic, "kafka.group": group,
+             **options_of(destinations, url), **{name.replace("__", "."): value for name, value in options.items()}}
+    arguments = [part for name, value in given.items() for part in ("--set", f"{name}={value}")]
     addresses, programs = [f"127.0.0.1:{free_port()}" for _ in range(workers)], []
     for number, address in enumerate(addresses):
-        programs.append(Program(Path(directory), f"{group}-{number}", "work", "--for", "segment", "--listen", address,
-                                "--set", f"kafka.bootstrap.servers={cluster.servers}", "--set", f"kafka.topic={topic}",
-                                "--set", f"kafka.group={group}", "--set", "segment.write_key=bench-write-key",
-                                "--set", f"segment.host={url}", *more))
+        programs.append(Program(Path(directory), f"{group}-{number}", "work", "--listen", address, *arguments))
     try:
         for address in addresses:
             Pipeline.wait_ready("http://" + address, "/healthz")
         began, done = None, 0
-        while done < count:
-            done = sum(Pipeline.metrics(None, "http://" + address).get(
-                'segmo_destination_delivered_total{destination="segment"}', 0) for address in addresses)
+        while done < count * len(destinations):
+            told = [Pipeline.metrics(None, "http://" + address) for address in addresses]
+            done = sum(each.get(f'segmo_destination_delivered_total{{destination="{name}"}}', 0)
+                       for each in told for name in destinations)
+            if any("_dead_total{" in name for each in told for name in each):
+                raise RuntimeError(f"events became dead letters: {told}")
             if began is None and done > 0:
                 began, at_first = time.monotonic(), done
             time.sleep(0.05)
         took = time.monotonic() - began
-        return (count - at_first) / took, max(map(peak_mib, programs))
+        return (count * len(destinations) - at_first) / took, max(map(peak_mib, programs))
     finally:
         for program in programs:
             program.kill()
 
 
-def measure(cluster, directory, count):
-    events, figures = events_file(directory), {}
+def compare(cluster, directory, events, url, count, number):
+    """One run of the producer, of direct delivery and of a worker, right after each other."""
+    topic = f"bench-{number}"
+    cluster.topic(topic, 12)
+    to_kafka = deliver(events, directory, url, count, kafka__bootstrap__servers=cluster.servers, kafka__topic=topic)
+    direct = deliver(events, directory, url, count)["events_per_s"]
+    worker, peak = work(cluster, directory, url, topic, count, 1, topic)
+    return {"producer_events_per_s": to_kafka["events_per_s"],
+            "producer_events_per_core_s": 100000 / to_kafka["cpu_s_per_100k"], "direct_events_per_s": direct,
+            "worker_events_per_s": worker, "worker_to_direct": worker / direct, "worker_peak_mib": peak}
+
+
+def measure(cluster, directory, count, runs):
+    events, both = events_file(directory), ("segment", "moengage")
     with Receiver() as receiver:
-        to_kafka = deliver(events, directory, receiver.url, count, kafka__bootstrap__servers=cluster.servers,
-                           kafka__topic="bench")
-        figures["producer_events_per_s"] = to_kafka["events_per_s"]
-        figures["producer_events_per_core_s"] = 100000 / to_kafka["cpu_s_per_100k"]
-        direct = deliver(events, directory, receiver.url, count)
-        figures["direct_events_per_s"] = direct["events_per_s"]
-        figures["worker_events_per_s"], figures["worker_peak_mib"] = work(cluster, directory, receiver.url, "bench",
-                                                                         count, 1, "bench-one")
-        figures["worker_to_direct"] = figures["worker_events_per_s"] / figures["direct_events_per_s"]
+        all_runs = [compare(cluster, directory, events, receiver.url, count, number) for number in range(runs)]
+    figures = {name: statistics.median(run[name] for run in all_runs) for name in all_runs[0]}
     slow = {"delivery__max_in_flight": 4, "delivery__lanes": 4}
     with Receiver("--latency-ms", "50") as receiver:
         small = min(count, 40000)
-        one, _ = work(cluster, directory, receiver.url, "bench-slow", small, 1, "slow-one", **slow)
-        two, _ = work(cluster, directory, receiver.url, "bench-slow", small, 2, "slow-two", **slow)
+        one, _ = work(cluster, directory, receiver.url, "bench-0", small, 1, "slow-one", **slow)
+        two, _ = work(cluster, directory, receiver.url, "bench-0", small, 2, "slow-two", **slow)
         figures["two_workers_to_one_at_50_ms"] = two / one
+        _, figures["worker_peak_mib_two_destinations"] = work(cluster, directory, receiver.url, "bench-0", count, 1,
+                                                              "both", destinations=both)
     return figures
 
 
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--count", type=int, default=200000)
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--brokers", type=int, default=1)
     parser.add_argument("--json", help="write the figures there too")
     arguments = parser.parse_args()
     directory, cluster = tempfile.mkdtemp(prefix="segmo-kafka-"), None
     try:
-        cluster = Cluster(directory)
+        cluster = Cluster(directory, arguments.brokers)
         cluster.start()
-        figures = bench(cluster, directory, arguments.count)
+        cluster.topic("segmo.dead", 1)
+        figures = measure(cluster, directory, arguments.count, arguments.runs)
     except NotHere as reason:
         print(f"not run: {reason}")
         return 77
@@ -122,22 +144,11 @@ def main():
         if cluster:
             cluster.stop()
         shutil.rmtree(directory, ignore_errors=True)
+    for name, value in figures.items():
+        print(f"{name:<34}{value:>12,.2f}")
     if arguments.json:
         Path(arguments.json).write_text(json.dumps(figures, indent=1))
     return 0
-
-
-def bench(cluster, directory, count):
-    """Makes the topics, measures and prints."""
-    for topic in ("bench", "bench-slow"):
-        cluster.topic(topic, 12)
-    with Receiver() as receiver:
-        deliver(events_file(directory), directory, receiver.url, min(count, 40000),
-                kafka__bootstrap__servers=cluster.servers, kafka__topic="bench-slow")
-    figures = measure(cluster, directory, count)
-    for name, value in figures.items():
-        print(f"{name:<32}{value:>12,.2f}", flush=True)
-    return figures
 
 
 if __name__ == "__main__":

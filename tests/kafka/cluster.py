@@ -72,7 +72,7 @@ class Node:
         self.process = None
 
     def properties(self):
-        controller = self.cluster.controller
+        controller, replicas = self.cluster.controller, self.cluster.replicas
         name = "CONTROLLER" if self is controller else "PLAINTEXT"
         lines = {
             "process.roles": "controller" if self is controller else "broker", "node.id": self.number,
@@ -80,9 +80,10 @@ class Node:
             "controller.listener.names": "CONTROLLER", "listeners": f"{name}://127.0.0.1:{self.port}",
             "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
             "log.dirs": self.directory / "log", "auto.create.topics.enable": "false",
-            "default.replication.factor": 3, "min.insync.replicas": 2, "unclean.leader.election.enable": "false",
-            "offsets.topic.replication.factor": 3, "offsets.topic.num.partitions": 8,
-            "transaction.state.log.replication.factor": 3, "transaction.state.log.min.isr": 2,
+            "default.replication.factor": replicas, "min.insync.replicas": min(replicas, 2), "unclean.leader.election.enable": "false",
+            "offsets.topic.replication.factor": replicas, "offsets.topic.num.partitions": 8,
+            "transaction.state.log.replication.factor": replicas,
+            "transaction.state.log.min.isr": min(replicas, 2),
             "group.initial.rebalance.delay.ms": 500, "broker.session.timeout.ms": 6000,
             "broker.heartbeat.interval.ms": 1000, "num.network.threads": 2, "num.io.threads": 2,
             "log.cleaner.enable": "false", "group.min.session.timeout.ms": 1000,
@@ -130,6 +131,7 @@ class Cluster:
             "log4j.appender.stdout.layout.ConversionPattern=[%d] %p %m (%c)%n\n")
         self.controller = Node(self, 100)
         self.brokers = [Node(self, number) for number in range(1, brokers + 1)]
+        self.replicas = min(brokers, 3)
 
     @property
     def servers(self):
@@ -139,8 +141,8 @@ class Cluster:
         return ["java", *HEAP, f"-Dlog4j.configuration=file:{self.directory}/log4j.properties", "-cp", self.jars, main,
                 *map(str, arguments)]
 
-    def java(self, main, *arguments, limit_s=START_S):
-        ran = subprocess.run(self.command(main, *arguments), capture_output=True, text=True, timeout=limit_s)
+    def java(self, main, *arguments, limit_s=START_S, given=None):
+        ran = subprocess.run(self.command(main, *arguments), input=given, capture_output=True, text=True, timeout=limit_s)
         if ran.returncode != 0:
             raise RuntimeError(f"{main} {arguments}: {ran.stdout[-2000:]}{ran.stderr[-2000:]}")
         return ran.stdout
@@ -166,9 +168,15 @@ class Cluster:
             time.sleep(0.2)
         raise RuntimeError(f"broker {broker.number} did not listen within {START_S} s")
 
-    def topic(self, name, partitions, replicas=3):
+    def topic(self, name, partitions):
         self.java("org.apache.kafka.tools.TopicCommand", "--bootstrap-server", self.servers, "--create", "--topic", name,
-                  "--partitions", partitions, "--replication-factor", replicas)
+                  "--partitions", partitions, "--replication-factor", self.replicas)
+
+    def put(self, topic, records):
+        """Each record: (headers as name:value, key, value)."""
+        self.java("kafka.tools.ConsoleProducer", "--bootstrap-server", self.servers, "--topic", topic, "--property",
+                  "parse.headers=true", "--property", "parse.key=true",
+                  given="".join("\t".join(record) + "\n" for record in records))
 
     def records(self, topic):
         """How many there are: the ends of its partitions, added up."""

@@ -85,17 +85,26 @@ class Pipeline:
                     raise
                 time.sleep(0.1)
 
+    def send_batch(self, url, messages):
+        """The gateway's answer means that they are on its disk."""
+        request = urllib.request.Request(f"{url}/v1/batch", json.dumps({"batch": messages}).encode(), {
+            "Content-Type": "application/json", "Authorization": "Basic " + base64.b64encode(f"{WRITE_KEY}:".encode()).decode()})
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            assert answer.status == 200
+
     def send(self, url, first, count, step=1, batch=100):
-        """Tracks with the property seq, `first` and on; the gateway's answer means that they are on its disk."""
+        """Tracks with the property seq, `first` and on."""
         seqs = range(first, first + count * step, step)
         for at in range(0, count, batch):
-            body = json.dumps({"batch": [
+            self.send_batch(url, [
                 {"type": "track", "userId": f"user-{seq % USERS}", "event": "Step", "messageId": f"m-{seq}",
-                 "properties": {"seq": seq, "plan": "pro", "price": 9.5}} for seq in seqs[at:at + batch]]})
-            request = urllib.request.Request(f"{url}/v1/batch", body.encode(), {
-                "Content-Type": "application/json", "Authorization": "Basic " + base64.b64encode(f"{WRITE_KEY}:".encode()).decode()})
-            with urllib.request.urlopen(request, timeout=60) as answer:
-                assert answer.status == 200
+                 "properties": {"seq": seq, "plan": "pro", "price": 9.5}} for seq in seqs[at:at + batch]])
+
+    def script(self, service, rules):
+        """What the sandbox does from now on instead of taking everything."""
+        body = json.dumps({"service": service, "rules": rules}).encode()
+        with urllib.request.urlopen(urllib.request.Request(f"{self.url}/script", body), timeout=30) as answer:
+            assert answer.status == 200
 
     def send_through_both(self, count):
         """Each user has one gateway: order per user is kept in a process, not between two."""

@@ -136,7 +136,8 @@ class Client(Party):
         self.accepted += len(messages)
 
     def accounts(self):
-        return self.process.stats()["destinations"]
+        accounts = self.process.stats()["destinations"]
+        return {service: accounts[service] for service in ("segment", "moengage")}
 
     def pending(self):
         self.process.ask("poll", 0)

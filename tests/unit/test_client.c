@@ -19,6 +19,7 @@
 #include <cmocka.h>
 
 #define LONG_MS 30000
+#define STARTS  20
 #define CALLS   1000 /* and bytes: less than one of each call is none of each */
 #define NOWHERE "http://127.0.0.1:9"
 
@@ -153,7 +154,8 @@ static segmo_client *open_by_file(const char *text)
 
     write_settings(text);
     assert_int_equal(segmo_config_new(&config, NULL), SEGMO_OK);
-    assert_int_equal(segmo_config_set(config, "spool.memory_only", "true", NULL), SEGMO_OK);
+    assert_int_equal(segmo_config_set(config, "spool.dir", scratch_path(dir, "spool"), NULL),
+                     SEGMO_OK);
     assert_int_equal(segmo_config_load(config, scratch_path(dir, "segmo.json"), NULL), SEGMO_OK);
     assert_int_equal(segmo_client_open(&client, config, NULL), SEGMO_OK);
     segmo_config_free(config);
@@ -212,6 +214,95 @@ static void a_reload_that_fails_again_frees_the_error_of_before(void **state)
     segmo_client_free(client);
 }
 
+#define SOURCE(name)                                                                               \
+    "{\"id\":\"" name "\",\"segment.write_key\":\"WK-" name "\",\"segment.host\":\"" NOWHERE "\"}"
+#define ONE_SOURCE  "{\"sources\":[" SOURCE("web") "]}"
+#define TWO_SOURCES "{\"sources\":[" SOURCE("web") "," SOURCE("app") "]}"
+
+/* A process that leaves a message of the source "app" behind. */
+static void leave_one_behind(void)
+{
+    static const char message[] =
+        "{\"type\":\"track\",\"userId\":\"user-1\",\"event\":\"Lamp Lit\"}";
+    pid_t child = fork();
+    int status = -1;
+
+    if (child == 0)
+        _exit(
+            segmo_client_enqueue(open_by_file(TWO_SOURCES), "app", message, strlen(message), NULL));
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, SEGMO_OK);
+}
+
+static int has_adopted(segmo_client *client)
+{
+    char *stats = NULL;
+    int has;
+
+    assert_int_equal(segmo_client_stats_json(client, &stats, NULL, NULL), SEGMO_OK);
+    has = strstr(stats, "\"adopted\":1") != NULL;
+    segmo_free(stats);
+    return has;
+}
+
+static void a_source_that_is_new_gets_what_the_dead_left_of_it(void **state)
+{
+    segmo_client *client;
+    int tries = LONG_MS / 10;
+
+    (void)state;
+    leave_one_behind();
+    client = open_by_file(ONE_SOURCE);
+    assert_int_equal(
+        segmo_client_enqueue(client, "web", "{\"type\":\"page\",\"userId\":\"u\"}", 28, NULL),
+        SEGMO_OK);
+    assert_false(has_adopted(client));
+    write_settings(TWO_SOURCES);
+    assert_int_equal(segmo_client_reload(client, NULL), SEGMO_OK);
+    while (!has_adopted(client) && tries-- > 0)
+        segmo__sleep_ms(10);
+    assert_true(has_adopted(client));
+    segmo_client_free(client);
+}
+
+struct changer {
+    segmo_client *client;
+    atomic_int has_begun, stop;
+};
+
+static void *change_settings(void *arg)
+{
+    struct changer *changer = arg;
+
+    while (!atomic_load(&changer->stop)) {
+        segmo_client_set(changer->client, "segment.write_key", "WK2", NULL);
+        segmo_client_set(changer->client, "segment.write_key", "WK1", NULL);
+        atomic_store(&changer->has_begun, 1);
+    }
+    return NULL;
+}
+
+/* The worker's start reads the rules in force, which a change frees. The sanitizers see it. */
+static void a_worker_starts_while_settings_change(void **state)
+{
+    static const char *const options[] = {"spool.memory_only", "true", NULL};
+
+    (void)state;
+    for (int i = 0; i < STARTS; i++) {
+        struct changer changer = {.client = open_client(options)};
+        pthread_t thread;
+
+        assert_int_equal(segmo__thread_start(&thread, change_settings, &changer, "changer"), 0);
+        while (!atomic_load(&changer.has_begun))
+            segmo__sleep_ms(1);
+        assert_int_equal(segmo_track(changer.client, "user-1", "Lamp Lit", NULL, NULL, NULL),
+                         SEGMO_OK);
+        atomic_store(&changer.stop, 1);
+        pthread_join(thread, NULL);
+        segmo_client_free(changer.client);
+    }
+}
+
 /* ---- fork ---- */
 
 static int no_directory(void *ctx, segmo__file_op op, const char *path, int fd, uint64_t offset,
@@ -264,6 +355,8 @@ int main(void)
         IN_DIR(settings_without_a_destination_are_refused_while_it_runs),
         IN_DIR(a_client_does_not_become_a_worker_while_it_runs),
         IN_DIR(a_reload_that_fails_again_frees_the_error_of_before),
+        IN_DIR(a_source_that_is_new_gets_what_the_dead_left_of_it),
+        cmocka_unit_test(a_worker_starts_while_settings_change),
         IN_DIR(a_child_that_can_make_no_spool_does_not_grow_with_each_call),
     };
 

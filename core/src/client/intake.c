@@ -7,7 +7,7 @@
 
 #define AT_A_TIME        2000 /* records taken between looks at other work */
 #define FULL_WAIT_MS     500  /* without room for so long nothing is fetched any more */
-#define COMMIT_EVERY_MS  1000
+#define COMMIT_EVERY_MS  250
 #define COUNT_EVERY_MS   250
 #define REOPEN_BASE_MS   200
 #define REOPEN_CAP_MS    30000

@@ -16,7 +16,7 @@ static const segmo__kafka_setting for_senders[] = {
     {"compression.codec", "lz4", 0},
     {"linger.ms", "20", 0},
     {"queue.buffering.max.messages", "100000", 0},
-    {"queue.buffering.max.kbytes", "32768", 0},
+    {"queue.buffering.max.kbytes", "8192", 0},
 };
 
 static const segmo__kafka_setting for_buriers[] = {
@@ -25,11 +25,8 @@ static const segmo__kafka_setting for_buriers[] = {
 };
 
 static const segmo__kafka_setting for_readers[] = {
-    {"auto.offset.reset", "earliest", 0},
-    {"partition.assignment.strategy", "cooperative-sticky", 0},
-    {"queued.max.messages.kbytes", "24576", 0},
-    {"fetch.message.max.bytes", "524288", 0},
-    {"fetch.max.bytes", "8388608", 0},
+    {"auto.offset.reset", "earliest", 0},     {"queued.max.messages.kbytes", "8192", 0},
+    {"fetch.message.max.bytes", "524288", 0}, {"fetch.max.bytes", "2097152", 0},
     {"fetch.wait.max.ms", "100", 0},
 };
 

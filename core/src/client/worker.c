@@ -118,6 +118,10 @@ static void follow_rules(segmo__worker *worker, segmo__rules *rules, int64_t now
         segmo__forward_settings_changed(worker->forward);
     if (worker->seen_rules && worker->shop.intake)
         segmo__intake_settings_changed(worker->shop.intake);
+    if (worker->seen_rules) { /* the dead may have left something of a source that is new here */
+        segmo__spool_look_again(worker->client->spool);
+        worker->next_adopt_ms = now_ms;
+    }
     segmo__rules_release(worker->seen_rules);
     segmo__rules_retain(rules);
     worker->seen_rules = rules;

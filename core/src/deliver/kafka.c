@@ -36,12 +36,35 @@ static int apply(const struct segmo__kafka_library *of, rd_kafka_conf_t *conf,
     return SEGMO_OK;
 }
 
+/* 0: librdkafka is older than 2.2 and cannot be told to. */
+static int look_often_when_full(const struct segmo__kafka_library *of, rd_kafka_conf_t *conf)
+{
+    return of->conf_set(conf, "fetch.queue.backoff.ms", "10", NULL, 0) == RD_KAFKA_CONF_OK;
+}
+
 static void wake_owner(rd_kafka_t *handle, void *ctx)
 {
     const segmo__kafka *kafka = ctx;
 
     (void)handle;
     kafka->wake(kafka->ctx);
+}
+
+static char *copy_setting(const segmo__kafka_options *options, const char *name)
+{
+    const char *value = "";
+
+    for (size_t i = 0; i < options->setting_count; i++)
+        if (strcmp(options->settings[i].name, name) == 0)
+            value = options->settings[i].value;
+    return segmo__strdup(value);
+}
+
+static int remember_credentials(segmo__kafka *kafka, const segmo__kafka_options *options)
+{
+    kafka->user = copy_setting(options, "sasl.username");
+    kafka->password = copy_setting(options, "sasl.password");
+    return kafka->user && kafka->password;
 }
 
 /* librdkafka takes the configuration over when it makes a handle, and only then. */
@@ -60,7 +83,10 @@ int segmo__kafka_open_handle(segmo__kafka **out, rd_kafka_type_t type,
     if (status != SEGMO_OK)
         goto fail;
     conf = kafka->of->conf_new();
-    status = apply(kafka->of, conf, options->settings, options->setting_count, err);
+    kafka->sleeps_on_full = type == RD_KAFKA_CONSUMER && !look_often_when_full(kafka->of, conf);
+    status = remember_credentials(kafka, options)
+                 ? apply(kafka->of, conf, options->settings, options->setting_count, err)
+                 : segmo__fail_memory(err);
     if (status == SEGMO_OK)
         status = apply(kafka->of, conf, own, own_count, err);
     if (status != SEGMO_OK)
@@ -79,6 +105,8 @@ int segmo__kafka_open_handle(segmo__kafka **out, rd_kafka_type_t type,
 fail:
     if (conf)
         kafka->of->conf_destroy(conf);
+    segmo__free(kafka->user);
+    segmo__free(kafka->password);
     segmo__free(kafka);
     return status;
 }
@@ -185,6 +213,8 @@ void segmo__kafka_close(segmo__kafka *kafka)
                                             RD_KAFKA_PURGE_F_NON_BLOCKING);
     kafka->of->destroy_flags(kafka->handle, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
     segmo__free(kafka->topic);
+    segmo__free(kafka->user);
+    segmo__free(kafka->password);
     segmo__free(kafka->partitions);
     segmo__free(kafka);
 }
@@ -244,6 +274,7 @@ static int next_read(segmo__kafka *kafka, segmo__kafka_event *event)
         tell_trouble(kafka, event, message->err);
         return 1;
     }
+    kafka->took_records = 1;
     event->kind = SEGMO__KAFKA_RECORD;
     record->topic = kafka->topic;
     record->key = (segmo__slice){message->key, message->key ? message->key_len : 0};
@@ -302,6 +333,20 @@ static int read_event(segmo__kafka *kafka, segmo__kafka_event *event)
     }
 }
 
+/* Before 2.2, librdkafka's threads that found their queue full sleep for up to a second, however
+ * fast it is emptied. Of what it offers, only telling it the credentials again wakes them. */
+static void go_on_fetching(segmo__kafka *kafka)
+{
+    rd_kafka_error_t *error;
+
+    if (!kafka->sleeps_on_full || !kafka->took_records)
+        return;
+    kafka->took_records = 0;
+    error = kafka->of->sasl_set_credentials(kafka->handle, kafka->user, kafka->password);
+    if (error)
+        kafka->of->error_destroy(error);
+}
+
 int segmo__kafka_next(segmo__kafka *kafka, segmo__kafka_event *event)
 {
     for (;;) {
@@ -311,8 +356,10 @@ int segmo__kafka_next(segmo__kafka *kafka, segmo__kafka_event *event)
         if (kafka->event)
             kafka->of->event_destroy(kafka->event);
         kafka->event = kafka->of->queue_poll(kafka->queue, 0);
-        if (!kafka->event)
+        if (!kafka->event) {
+            go_on_fetching(kafka);
             return 0;
+        }
     }
 }
 

@@ -13,7 +13,10 @@ struct segmo__kafka {
     char *topic;                 /* a consumer's */
     rd_kafka_event_t *rebalance; /* to be answered */
     int is_revoke;
-    int32_t *partitions; /* of `rebalance` */
+    int32_t *partitions;   /* of `rebalance` */
+    int sleeps_on_full;    /* librdkafka, for a second: see go_on_fetching() */
+    int took_records;      /* since it was woken */
+    char *user, *password; /* of SASL, "" when there are none */
     void (*wake)(void *ctx);
     void *ctx;
 };

@@ -25,7 +25,7 @@
     each(pause_partitions) each(resume_partitions) each(get_watermark_offsets) \
     each(committed) each(consumer_close_queue) each(consumer_closed) each(topic_new) \
     each(topic_destroy) each(metadata) each(metadata_destroy) each(query_watermark_offsets) \
-    each(list_groups) each(group_list_destroy)
+    each(list_groups) each(group_list_destroy) each(sasl_set_credentials)
 /* clang-format on */
 
 struct segmo__kafka_library {

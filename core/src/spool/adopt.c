@@ -43,6 +43,17 @@ static void remember_passed(segmo__spool *spool, const char *path)
     passed->mtime_ns = mtime_ns;
 }
 
+void segmo__spool_look_again(segmo__spool *spool)
+{
+    while (spool->passed) {
+        passed_dir *first = spool->passed;
+
+        spool->passed = first->next; /* before it is freed: a fork may come in between */
+        segmo__free(first->path);
+        segmo__free(first);
+    }
+}
+
 static int is_unchanged(segmo__spool *spool, const char *path)
 {
     const passed_dir *passed = find_passed(spool, path);

@@ -105,17 +105,6 @@ static void settle_down(segmo__spool *spool)
         segmo__process_dir_remove(spool->dir);
 }
 
-static void forget_passed(segmo__spool *spool)
-{
-    while (spool->passed) {
-        passed_dir *next = spool->passed->next;
-
-        segmo__free(spool->passed->path);
-        segmo__free(spool->passed);
-        spool->passed = next;
-    }
-}
-
 void segmo__spool_close(segmo__spool *spool, int inherited)
 {
     if (!spool)
@@ -137,7 +126,7 @@ void segmo__spool_close(segmo__spool *spool, int inherited)
         spool->dirs = next;
     }
     segmo__process_dir_free(spool->dir);
-    forget_passed(spool);
+    segmo__spool_look_again(spool);
     segmo__free(spool->root);
     segmo__free(spool);
 }

@@ -107,6 +107,10 @@ void segmo__spool_count(const segmo__spool *spool, segmo__spool_counts *out);
  * not settled. Called at open and now and then by the worker. */
 uint64_t segmo__spool_adopt(segmo__spool *spool, uint64_t pending[SEGMO__SPOOL_DESTINATIONS]);
 
+/* What `mine` answers has changed: directories that held nothing for us are looked at again by the
+ * next adoption. */
+void segmo__spool_look_again(segmo__spool *spool);
+
 /* A reader for one destination that hands out pending records, oldest first, each once. There may
  * be several. */
 typedef struct segmo__spool_cursor segmo__spool_cursor;
