@@ -447,8 +447,9 @@ int segmo_client_explain(segmo_client *client, const char *source, const char *j
  * `*out` receives {"events", "accepted", "skipped": {reason: n}, "rejected": [{"index", "field",
  * "message"}]} (free with segmo_free()); one bad event never costs the others.
  * Returns SEGMO_OK or SEGMO_SYNC_WANTED; fails with SEGMO_ERR_JSON or SEGMO_ERR_INVALID when the
- * payload itself cannot be read, SEGMO_ERR_FULL when not all of it fits (post it again: message ids
- * come from the events' uuids).
+ * payload itself cannot be read, SEGMO_ERR_FULL when not all of it fits, SEGMO_ERR_IO or
+ * SEGMO_ERR_MEMORY when not all of it could be stored (post it again: message ids come from the
+ * events' uuids).
  *
  * @thread any
  * @since 0.1

@@ -143,6 +143,16 @@ def test_an_export_larger_than_a_batch_arrives_whole(start_gateway):
     assert gateway.metric("accepted_total", source="shop") == 3000
 
 
+def test_an_export_as_large_as_a_body_may_be_arrives_whole(start_gateway):
+    gateway = start_gateway(**SECRET)
+    payload = streams_payload(14000)
+    while len(json.dumps(payload)) > 4 << 20:
+        del payload["events"][-100:]
+    answer = gateway.request("POST", "/export/moengage", payload, {"X-Api-Key": "s3cret"})
+    assert answer.status == 200, answer.text
+    assert gateway.metric("accepted_total", source="shop") == len(payload["events"]) > 11000
+
+
 # ---- health and counts ---------------------------------------------------------------------------
 
 def test_readiness_fails_while_messages_wait_for_too_long(start_gateway, start_sandbox):

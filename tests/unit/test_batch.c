@@ -249,6 +249,40 @@ static void limits_of_a_body_are_kept(void **state)
     segmo_error_free(error);
 }
 
+/* Names in plenty on both sides: what the product of their counts would take is not waited for. */
+static void put_names(segmo__buf *out, const char *prefix, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        segmo__buf_addf(out, "%s\"%s%zx\":%zu", i > 0 ? "," : "", prefix, i, i);
+}
+
+static void many_names_are_merged_once_each(void **state)
+{
+    segmo__buf body, expected, told;
+
+    (void)state;
+    segmo__buf_init(&body, 1 << 20);
+    segmo__buf_init(&expected, 1 << 20);
+    segmo__buf_init(&told, 1 << 20);
+    segmo__buf_add_lit(&body, "{\"context\":{");
+    put_names(&body, "s", 600);
+    segmo__buf_add_lit(&body, ",\"o1f\":7},\"batch\":[{\"context\":{");
+    put_names(&body, "o", 20000);
+    segmo__buf_add_lit(&body, ",\"s\\u0033\":8}}]}");
+    segmo__buf_add_lit(&expected, "0 {\"context\":{");
+    put_names(&expected, "o", 20000);
+    segmo__buf_add_lit(&expected, ",\"s\\u0033\":8,\"s0\":0,\"s1\":1,\"s2\":2,");
+    for (size_t i = 4; i < 600; i++)
+        segmo__buf_addf(&expected, "%s\"s%zx\":%zu", i > 4 ? "," : "", i, i);
+    segmo__buf_add_lit(&expected, "}}\n");
+    assert_int_equal(segmo__batch_each(segmo__buf_slice(&body), write_down, &told, NULL), SEGMO_OK);
+    assert_int_equal(told.len, expected.len);
+    assert_memory_equal(told.data, expected.data, expected.len);
+    segmo__buf_free(&body);
+    segmo__buf_free(&expected);
+    segmo__buf_free(&told);
+}
+
 static int stop_at_one(void *ctx, size_t index, segmo__slice item)
 {
     (void)item;
@@ -302,6 +336,7 @@ int main(void)
         cmocka_unit_test(the_deepest_item_is_taken),
         cmocka_unit_test(a_bad_body_is_refused_with_its_field),
         cmocka_unit_test(limits_of_a_body_are_kept),
+        cmocka_unit_test(many_names_are_merged_once_each),
         cmocka_unit_test(an_answer_that_is_not_zero_stops),
         cmocka_unit_test(memory_that_runs_out_is_told),
     };

@@ -136,6 +136,41 @@ static void closing_ends_a_wait_for_a_disk_that_does_not_answer(void **state)
     assert_int_equal(waiter.status, SEGMO_ERR_CLOSED);
 }
 
+/* ---- the campaign export ---- */
+
+static int broken_disk(void *ctx, segmo__file_op op, const char *path, int fd, uint64_t offset,
+                       size_t *len)
+{
+    (void)ctx, (void)path, (void)fd, (void)offset, (void)len;
+    return op == SEGMO__FILE_CREATE ? -EIO : 0;
+}
+
+/* Whoever posted it would count it as delivered. */
+static void an_export_that_could_not_be_stored_fails(void **state)
+{
+    static const char payload[] =
+        "{\"source\":\"MOENGAGE\",\"events\":[{\"event_name\":\"Email Clicked\",\"event_code\":"
+        "\"MOE_EMAIL_CLICK\",\"event_uuid\":\"ev-1\",\"event_time\":1767607872,\"event_type\":"
+        "\"CAMPAIGN_EVENT\",\"uid\":\"u-1\",\"event_attributes\":{}}]}";
+    const char *const options[] = {"spool.dir", dir, NULL};
+    segmo_client *client = open_client(options);
+    char *out = NULL;
+
+    (void)state;
+    segmo__file_hook(broken_disk, NULL);
+    assert_int_equal(
+        segmo_client_import_streams(client, NULL, payload, sizeof payload - 1, &out, NULL, NULL),
+        SEGMO_ERR_IO);
+    assert_null(out);
+    segmo__file_hook(NULL, NULL);
+    while (segmo_client_import_streams(client, NULL, payload, sizeof payload - 1, &out, NULL,
+                                       NULL) == SEGMO_ERR_IO)
+        segmo__sleep_ms(10); /* a disk that failed is not tried again at once */
+    assert_non_null(strstr(out, "\"accepted\":1"));
+    segmo_free(out);
+    segmo_client_free(client);
+}
+
 /* ---- changing settings ---- */
 
 static void write_settings(const char *text)
@@ -352,6 +387,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(closing_ends_a_wait_for_room),
         IN_DIR(closing_ends_a_wait_for_a_disk_that_does_not_answer),
+        IN_DIR(an_export_that_could_not_be_stored_fails),
         IN_DIR(settings_without_a_destination_are_refused_while_it_runs),
         IN_DIR(a_client_does_not_become_a_worker_while_it_runs),
         IN_DIR(a_reload_that_fails_again_frees_the_error_of_before),

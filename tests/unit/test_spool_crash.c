@@ -466,6 +466,79 @@ static void a_child_never_touches_its_parents_files(void **state)
     assert_int_equal(entries(spool_dir), 0);
 }
 
+/* Files whose records share windows, so that reading them in turn opens each anew. */
+#define FILES_IN_TURN 6
+#define WINDOWS_SHARE 3
+
+static segmo__record_ref in_turn[FILES_IN_TURN];
+
+static void fill_files_in_turn(void)
+{
+    segmo__spool_cursor *cursor = cursor_of(forked_spool, 0);
+    segmo__record_ref ref;
+    segmo__slice payload;
+    unsigned found = 0;
+
+    while (counts_of(forked_spool).files <= FILES_IN_TURN * WINDOWS_SHARE)
+        assert_int_equal(append_number(forked_spool, 1), SEGMO_OK);
+    while (segmo__spool_next(cursor, &ref, &payload))
+        if (ref.file == 1 + WINDOWS_SHARE * found && found < FILES_IN_TURN)
+            in_turn[found++] = ref;
+    assert_int_equal(found, FILES_IN_TURN);
+    segmo__spool_cursor_free(cursor);
+}
+
+static void *read_all_the_time(void *arg)
+{
+    segmo__slice payload;
+
+    (void)arg;
+    for (unsigned i = 0; !atomic_load(&threads_stop); i = (i + 1) % FILES_IN_TURN)
+        assert_int_equal(segmo__spool_read(forked_spool, &in_turn[i], &payload, NULL), SEGMO_OK);
+    return NULL;
+}
+
+/* Opens what gets the numbers that the parent had just closed, and forgets the parent's spool. */
+static void child_keeps_its_descriptors(void)
+{
+    int own[32];
+
+    segmo__spool_fork_child(forked_spool); /* at the fork; what follows comes with the next call */
+    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
+        own[i] = open("/dev/null", O_RDONLY);
+    segmo__spool_close(forked_spool, 1);
+    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
+        if (fcntl(own[i], F_GETFD) < 0)
+            _exit(1);
+    _exit(0);
+}
+
+static void a_child_closes_no_descriptor_of_its_own(void **state)
+{
+    pthread_t reader;
+    int failed = 0, status;
+
+    (void)state;
+    forked_spool = open_usual();
+    fill_files_in_turn();
+    atomic_store(&threads_stop, 0);
+    assert_int_equal(pthread_create(&reader, NULL, read_all_the_time, NULL), 0);
+    for (int trial = 0; trial < 100; trial++) {
+        pid_t child;
+
+        segmo__spool_fork_prepare(forked_spool);
+        child = fork();
+        if (child == 0)
+            child_keeps_its_descriptors();
+        segmo__spool_fork_parent(forked_spool);
+        failed += waitpid(child, &status, 0) != child || status != 0;
+    }
+    atomic_store(&threads_stop, 1);
+    pthread_join(reader, NULL);
+    assert_int_equal(failed, 0);
+    segmo__spool_close(forked_spool, 0);
+}
+
 /* Forks a child that outlives us and says when its fork handler has run. */
 static void leave_a_child_behind(segmo__spool *spool, const int ended[2])
 {
@@ -562,6 +635,7 @@ int main(void)
         TEST(records_of_others_are_left_to_them),
         TEST(one_of_two_competing_processes_adopts),
         TEST(a_child_never_touches_its_parents_files),
+        TEST(a_child_closes_no_descriptor_of_its_own),
         TEST(a_child_does_not_keep_its_parents_directories_locked),
         TEST(readers_keep_up_with_threads_that_append),
     };

@@ -132,7 +132,7 @@ struct tray {
     uint64_t events;
     int rejected;
     int sync_wanted;
-    int full;
+    int failed; /* why something whole could not be stored, for now */
     segmo__reasons skipped;
 };
 
@@ -161,7 +161,8 @@ static void accept_into(struct tray *tray, size_t index, segmo__slice json)
         tray->sync_wanted |= status == SEGMO_SYNC_WANTED;
         return;
     }
-    tray->full |= status == SEGMO_ERR_FULL;
+    if (status == SEGMO_ERR_FULL || status == SEGMO_ERR_IO || status == SEGMO_ERR_MEMORY)
+        tray->failed = status;
     put_rejected(tray, index, status, segmo_error_field(error), segmo_error_message(error),
                  segmo_error_retryable(error));
     segmo_error_free(error);
@@ -239,10 +240,14 @@ int segmo__pipeline_accept_streams(segmo_client *client, const char *source_name
     segmo__buf_add_char(out, '}');
     if (out->failed)
         status = segmo__fail_memory(err);
-    else if (tray.full)
+    else if (tray.failed == SEGMO_ERR_FULL)
         status = segmo__fail(err, SEGMO_ERR_FULL, "spool.max_bytes",
                              "not all of the payload fitted into the spool; post it again, "
                              "events already accepted keep their message id");
+    else if (tray.failed)
+        status = segmo__fail(err, tray.failed, NULL,
+                             "not all of the payload could be stored; post it again when the "
+                             "disk works, events already accepted keep their message id");
     else
         status = tray_status(&tray);
 done:

@@ -5,8 +5,9 @@
 #include "model/streams.h"
 #include "wire/segment.h"
 
-#define ANSWER_MAX (4u << 20)
-#define GROWTH     2048 /* what a message gains on its way, as a rule: so that it need not grow */
+#define ANSWER_MAX    (4u << 20)
+#define CONVERTED_MAX (48u << 20) /* an export grows: short events get ids, times and a context */
+#define GROWTH        2048 /* what a message gains on its way, as a rule: so that it need not grow */
 
 const segmo__source *segmo__pipeline_source(const segmo__rules *rules, const char *name,
                                             segmo_error **err)
@@ -305,7 +306,7 @@ int segmo__pipeline_convert_streams(const segmo_config *config, segmo__slice pay
                                     segmo__buf *out, segmo_error **err)
 {
     segmo__streams_rules rules = segmo__pipeline_streams_rules(config);
-    struct conversion conversion = {.messages = {.max = ANSWER_MAX},
+    struct conversion conversion = {.messages = {.max = CONVERTED_MAX},
                                     .rejected = {.max = ANSWER_MAX}};
     int status = segmo__streams_each(payload, &rules, convert_item, &conversion, err);
 

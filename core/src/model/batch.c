@@ -3,6 +3,7 @@
 #include "model/batch.h"
 
 #include "base/json.h"
+#include "model/merge.h"
 
 typedef struct batch {
     segmo__slice items;
@@ -84,49 +85,9 @@ static void put_member(segmo__buf *out, segmo__slice key, segmo__slice value, in
     *first = 0;
 }
 
-/* Raw keys may spell the same name with different escapes. */
-static int find_member(segmo__slice object, segmo__slice raw_key, segmo__buf *scratch,
-                       segmo__slice *value)
-{
-    segmo__slice name = segmo__json_text(raw_key, scratch), key;
-    segmo__json_walk walk;
-
-    segmo__json_walk_begin(&walk, object);
-    while (segmo__json_next(&walk, &key, value))
-        if (segmo__json_key_means(key, name))
-            return 1;
-    return 0;
-}
-
 static int is_object(segmo__slice value)
 {
     return segmo__json_kind_of(value) == SEGMO__JSON_OBJECT;
-}
-
-/* `own` wins over `shared`; objects that both have are merged when `deep`. */
-static void put_merged(segmo__buf *out, segmo__slice own, segmo__slice shared, int deep,
-                       segmo__buf *scratch)
-{
-    segmo__slice key, value, other;
-    segmo__json_walk walk;
-    int first = 1;
-
-    segmo__buf_add_lit(out, "{");
-    segmo__json_walk_begin(&walk, own);
-    while (segmo__json_next(&walk, &key, &value)) {
-        if (deep && is_object(value) && find_member(shared, key, scratch, &other) &&
-            is_object(other)) {
-            put_member(out, key, (segmo__slice){"", 0}, &first);
-            put_merged(out, value, other, deep, scratch);
-        } else {
-            put_member(out, key, value, &first);
-        }
-    }
-    segmo__json_walk_begin(&walk, shared);
-    while (segmo__json_next(&walk, &key, &value))
-        if (!find_member(own, key, scratch, &other))
-            put_member(out, key, value, &first);
-    segmo__buf_add_lit(out, "}");
 }
 
 /* A member that item and batch both may have; a null one counts as absent, another type is left to
@@ -138,7 +99,7 @@ static void put_shared(segmo__buf *out, segmo__slice key, segmo__slice own, segm
         put_member(out, key, shared, first);
     } else if (is_object(own)) {
         put_member(out, key, (segmo__slice){"", 0}, first);
-        put_merged(out, own, shared, deep, scratch);
+        segmo__merge(out, own, shared, deep, scratch);
     } else {
         put_member(out, key, own, first);
     }

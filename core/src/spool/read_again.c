@@ -9,12 +9,21 @@
 
 #define WINDOW (64u << 10)
 
-void segmo__read_again_init(read_again *again)
+int segmo__read_again_init(read_again *again)
 {
     *again = (read_again){0};
     for (unsigned i = 0; i < READ_HANDLES; i++)
         again->handles[i].handle.fd = -1;
     segmo__buf_init(&again->record, SEGMO__RECORD_HEADER + SEGMO__SEGMENT_MAX_PAYLOAD);
+    return segmo__buf_reserve(&again->record, again->record.max); /* so that it never moves */
+}
+
+void segmo__read_again_fork_child(read_again *again)
+{
+    for (unsigned i = 0; i < READ_HANDLES; i++) {
+        segmo__file_close_fd(again->handles[i].handle.fd);
+        again->handles[i] = (read_handle){.handle.fd = -1};
+    }
 }
 
 void segmo__read_again_free(read_again *again)

@@ -66,10 +66,11 @@ int segmo__spool_open(segmo__spool **out, const segmo__spool_options *options, s
     spool->options.file_size = options->file_size > 0 ? options->file_size : SEGMO__SPOOL_FILE_SIZE;
     room = spool->options.file_size - SEGMO__SEGMENT_DATA - SEGMO__RECORD_HEADER;
     spool->max_payload = room < SEGMO__SEGMENT_MAX_PAYLOAD ? room : SEGMO__SEGMENT_MAX_PAYLOAD;
-    segmo__read_again_init(&spool->again);
     atomic_store(&spool->settled_up_to, (uint64_t)1 << 32);
     init_locks(spool);
-    if (options->dir)
+    if (!segmo__read_again_init(&spool->again))
+        status = segmo__fail_memory(err);
+    else if (options->dir)
         status = make_own_dir(spool, options->dir, err);
     if (status == SEGMO_OK) {
         segmo__spool_adopt(spool, NULL);
@@ -157,6 +158,7 @@ void segmo__spool_fork_child(segmo__spool *spool)
     atomic_store(&spool->keeper_runs, 0);
     spool->preparer_runs = 0;
     if (spool->dir) {
+        segmo__read_again_fork_child(&spool->again);
         segmo__file_close_fd(spool->dir->lock_fd);
         spool->dir->lock_fd = -1;
     }

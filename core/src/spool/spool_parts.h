@@ -111,11 +111,15 @@ typedef struct read_again {
     segmo__buf record; /* one that lies in two windows */
 } read_again;
 
-void segmo__read_again_init(read_again *again);
+int segmo__read_again_init(read_again *again); /* 0: no memory */
 void segmo__read_again_free(read_again *again);
 /* As segmo__file_read(). `handle` (or NULL) serves where the file cannot be opened any more. */
 ssize_t segmo__read_again_copy(read_again *again, spool_file *file, const segmo__file *handle,
                                uint32_t at, char *bytes, uint32_t len);
+/* Of files in a directory: closes what the worker of the parent had open. Only at the fork itself:
+ * the worker went on meanwhile, and what it opened then has no number yet that could be the child's
+ * own. */
+void segmo__read_again_fork_child(read_again *again);
 void segmo__read_again_let_go(read_again *again, const spool_file *file);
 
 enum { /* what keeper and preparer are asked for */
