@@ -66,13 +66,13 @@ UNIT_SRC    := $(wildcard tests/unit/test_*.c)
 UNIT_HELP   := $(filter-out $(UNIT_SRC),$(wildcard tests/unit/*.c))
 FUZZ_SRC    := $(wildcard tests/fuzz/*.c)
 FUZZ_HELP   := $(filter-out %/replay.c,$(wildcard tests/fuzz/help/*.c)) tests/unit/scratch_dir.c
-BENCH_SRC   := $(filter-out tests/bench/bench.c,$(wildcard tests/bench/*.c))
 
 CORE_OBJ    := $(CORE_SRC:%.c=$(B)/%.o)
 PROGRAM_OBJ := $(PROGRAM_SRC:%.c=$(B)/%.o)
 UNIT_BIN    := $(UNIT_SRC:tests/%.c=$(B)/%)
 FUZZ_BIN    := $(FUZZ_SRC:tests/%.c=$(B)/%)
 HAVE_RDKAFKA := $(wildcard /usr/include/librdkafka/rdkafka_mock.h /usr/local/include/librdkafka/rdkafka_mock.h)
+BENCH_SRC   := $(filter-out tests/bench/bench.c $(if $(HAVE_RDKAFKA),,%/bare_kafka.c),$(wildcard tests/bench/*.c))
 HOST_SRC    := $(filter-out $(if $(HAVE_RDKAFKA),,%/mock_kafka.c),$(wildcard tests/integration/*.c tests/differential/*.c))
 HOST_BIN    := $(HOST_SRC:tests/%.c=$(B)/%)
 BENCH_BIN   := $(BENCH_SRC:tests/%.c=$(B)/%)
@@ -361,7 +361,7 @@ $(B)/integration/%: $(B)/tests/integration/%.o $(B)/libsegmo.a
 	@mkdir -p $(@D)
 	$(call say,ld,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
-$(B)/integration/mock_kafka: LIBS += -lrdkafka
+$(B)/integration/mock_kafka $(B)/bench/bare_kafka: LIBS += -lrdkafka
 
 $(B)/differential/%: $(B)/tests/differential/%.o $(B)/libsegmo.a
 	@mkdir -p $(@D)

@@ -3,7 +3,8 @@
 
     bench.py [--count 200000] [--runs 3] [--brokers 1] [--json FILE]
 
-producer       from enqueue to the broker's acknowledgement; per core: by the processor time of the client's process
+producer       from enqueue to the broker's acknowledgement; per core: by the processor time of the client's process;
+               beside it what librdkafka alone takes for the same records
 worker         from the topic to the sandbox, against direct delivery of the same events in the same run
 two workers    against one, when each answer of the receiver takes 50 ms and four requests at a time are allowed
 memory         the largest a worker became (VmHWM), with one destination and with two
@@ -23,7 +24,7 @@ from pathlib import Path
 from cluster import Cluster, NotHere, free_port
 from pipeline import ENVIRONMENT, PROGRAM, ROOT, Pipeline, Program
 
-DELIVER = PROGRAM.parent / "bench/deliver"
+DELIVER, BARE_KAFKA = PROGRAM.parent / "bench/deliver", PROGRAM.parent / "bench/bare_kafka"
 
 
 def events_file(directory):
@@ -40,6 +41,12 @@ def deliver(events, directory, url, count, **options):
                           stdout=subprocess.PIPE, text=True, check=True, env=ENVIRONMENT)
     shutil.rmtree(spool)
     return json.loads(done.stdout)["segmo"]
+
+
+def bare(cluster, events, count, topic):
+    done = subprocess.run([BARE_KAFKA, events, cluster.servers, topic, str(count)], stdout=subprocess.PIPE, text=True,
+                          check=True)
+    return 100000 / json.loads(done.stdout)["cpu_s_per_100k"]
 
 
 class Receiver:
@@ -100,11 +107,14 @@ def compare(cluster, directory, events, url, count, number):
     """One run of the producer, of direct delivery and of a worker, right after each other."""
     topic = f"bench-{number}"
     cluster.topic(topic, 12)
+    cluster.topic(topic + "-bare", 12)
+    alone = bare(cluster, events, count, topic + "-bare")
     to_kafka = deliver(events, directory, url, count, kafka__bootstrap__servers=cluster.servers, kafka__topic=topic)
     direct = deliver(events, directory, url, count)["events_per_s"]
     worker, peak = work(cluster, directory, url, topic, count, 1, topic)
     return {"producer_events_per_s": to_kafka["events_per_s"],
-            "producer_events_per_core_s": 100000 / to_kafka["cpu_s_per_100k"], "direct_events_per_s": direct,
+            "producer_events_per_core_s": 100000 / to_kafka["cpu_s_per_100k"],
+            "librdkafka_events_per_core_s": alone, "direct_events_per_s": direct,
             "worker_events_per_s": worker, "worker_to_direct": worker / direct, "worker_peak_mib": peak}
 
 

@@ -25,8 +25,8 @@ static const segmo__kafka_setting for_buriers[] = {
 };
 
 static const segmo__kafka_setting for_readers[] = {
-    {"auto.offset.reset", "earliest", 0},     {"queued.max.messages.kbytes", "8192", 0},
-    {"fetch.message.max.bytes", "524288", 0}, {"fetch.max.bytes", "2097152", 0},
+    {"auto.offset.reset", "earliest", 0},     {"queued.max.messages.kbytes", "4096", 0},
+    {"fetch.message.max.bytes", "262144", 0}, {"fetch.max.bytes", "1048576", 0},
     {"fetch.wait.max.ms", "100", 0},
 };
 
