@@ -132,6 +132,12 @@ class Pipeline:
         lines = (line.rsplit(" ", 1) for line in get(url + "/metrics").decode().splitlines() if not line.startswith("#"))
         return {name: float(value) for name, value in lines}
 
+    def topic_stats(self):
+        """What the program tells of the topic and of who works on it."""
+        told = subprocess.run([PROGRAM, "stats", "--json", "--config", self.config, "--set", f"spool.dir={self.directory / 'gateway-1'}"],
+                              stdout=subprocess.PIPE, env=ENVIRONMENT, check=True)
+        return json.loads(told.stdout)["kafka"]
+
     def account(self):
         """What gateways and workers say of each destination: accepted, delivered, pending, dead, skipped."""
         total = {}

@@ -45,6 +45,16 @@ def play(cluster, pipeline, count):
     return all_came, time.monotonic() - began
 
 
+def wait_committed(pipeline):
+    """What `segmo stats` tells of the topic, as soon as the last commits are in."""
+    end = time.monotonic() + 30
+    while True:
+        topic = pipeline.topic_stats()
+        if time.monotonic() > end or not any(group["lag"] for group in topic["groups"]):
+            return topic
+        time.sleep(0.5)
+
+
 def check(cluster, pipeline, count, all_came):
     wrong = []
 
@@ -75,6 +85,12 @@ def check(cluster, pipeline, count, all_came):
     for name in ("segment", "moengage"):
         say(f"{name:<12}{received[name]['seq']['unique']:>10,}{received[name]['seq']['duplicates']:>11,}"
             f"{received[name]['order_violations']:>15,}")
+    topic = wait_committed(pipeline)
+    for group in topic["groups"]:
+        expect(f"segmo stats, {group['group']}: lag", group["lag"], 0)
+        expect(f"segmo stats, {group['group']}: partitions that workers have", group["assigned"], PARTITIONS)
+        expect(f"segmo stats, {group['group']}: workers", group["workers"], 2)
+    expect("segmo stats: groups", len(topic["groups"]), 2)
     say(f"\nthe topic holds {records:,} records in {PARTITIONS} partitions, replicated 3 times")
     return wrong
 
