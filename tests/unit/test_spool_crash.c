@@ -523,7 +523,7 @@ static void a_child_closes_no_descriptor_of_its_own(void **state)
     fill_files_in_turn();
     atomic_store(&threads_stop, 0);
     assert_int_equal(pthread_create(&reader, NULL, read_all_the_time, NULL), 0);
-    for (int trial = 0; trial < 100; trial++) {
+    for (int trial = 0; trial < 50; trial++) {
         pid_t child;
 
         segmo__spool_fork_prepare(forked_spool);
