@@ -40,7 +40,7 @@ CFLAGS_release := -O2 -g $(HARDEN)
 CFLAGS_test    := -O1 -g -DSEGMO_FAULTS
 CFLAGS_asan    := -O1 -g -DSEGMO_FAULTS -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 CFLAGS_tsan    := -O1 -g -DSEGMO_FAULTS -fsanitize=thread -fno-omit-frame-pointer
-CFLAGS_cov     := -O0 -g -DSEGMO_FAULTS -DSEGMO_COVERAGE --coverage
+CFLAGS_cov     := -O0 -g -DSEGMO_FAULTS -DSEGMO_COVERAGE --coverage -fprofile-update=atomic
 CFLAGS_fuzz    := -O1 -g -DSEGMO_FAULTS -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all \
                   -fno-omit-frame-pointer
 LDFLAGS_release := -Wl,-z,relro,-z,now,-z,defs

@@ -93,7 +93,7 @@ def test_kill_while_delivering_repeats_at_most_what_was_in_flight(host, record):
 
 @pytest.mark.skipif(SANITIZED, reason="not run: the sanitizers do not keep their own locks whole across fork")
 def test_fork_while_8_threads_enqueue_1000_times(host, record):
-    host.run("forks", 0, 5, 1000, patience_s=200)
+    host.run("forks", 0, 5, 1000, patience_s=600)
     host.drain()
     accepted, arrived = host.accepted(), received(record)
     assert len(accepted) == 8 * 20000 + 1000 * 5
