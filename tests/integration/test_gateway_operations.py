@@ -246,6 +246,48 @@ def test_everything_waits_for_the_disk_with_sync_always(start_gateway):
     assert gateway.raw((pipelined * 5).encode()).count(b"200 OK") == 5
 
 
+FAILING_SYNC = """
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static int sync_unless_it_fails(void)
+{
+    if (access(getenv("FAIL"), F_OK) != 0)
+        return 0;
+    errno = EIO;
+    return -1;
+}
+
+int fdatasync(int fd) { (void)fd; return sync_unless_it_fails(); }
+int msync(void *at, size_t len, int flags) { (void)at; (void)len; (void)flags; return sync_unless_it_fails(); }
+"""
+
+
+@pytest.fixture
+def failing_disk(tmp_path):
+    """A library to load first, and the file that makes the disk fail as long as it is there."""
+    if SANITIZED:
+        pytest.skip("not run: a sanitizer wants to be the first library itself")
+    source, library = tmp_path / "failing.c", tmp_path / "failing.so"
+    source.write_text(FAILING_SYNC)
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source], check=True)
+    return library, tmp_path / "fail"
+
+
+def test_what_comes_again_waits_for_the_disk_too(start_gateway, failing_disk):
+    library, fails = failing_disk
+    gateway = start_gateway(env={"LD_PRELOAD": str(library), "FAIL": str(fails)}, **{"spool.sync": "always"})
+    message = dict(TRACK, messageId="m-1")
+    for path, body in (("/v1/track", message), ("/v1/batch", {"batch": [dict(message, type="track", messageId="m-2")]})):
+        fails.touch()
+        assert gateway.post(path, body).status == 503
+        assert gateway.post(path, body).status == 503, "that it is held already does not make it safe"
+        fails.unlink()
+        assert gateway.post(path, body).status == 200
+    assert gateway.metric("duplicates_total", source="shop") == 4
+
+
 def send_until_dead(gateway, worker, answered):
     """Batches of ten, one after the other, until the gateway no longer answers; notes what was answered 200."""
     connection = gateway.connect()

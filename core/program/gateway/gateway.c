@@ -43,14 +43,18 @@ static void read_settings(struct gateway *gateway)
     char *next = setup_value(config, "gateway.export_secret_next");
     char *target = setup_value(config, "gateway.export_source");
 
+    char *sync = setup_value(config, "spool.sync");
+
     free_settings(&gateway->settings);
     gateway->settings = (gateway_settings){
+        .sync_always = sync && strcmp(sync, "always") == 0,
         .strict = setup_is_on(config, "gateway.strict"),
         .ready_max_age_ms = setup_number(config, "gateway.ready_max_age_ms"),
         .proxies = setup_value(config, "gateway.trusted_proxies"),
         .export_source = target ? target : setup_value(config, "source.id"),
         .export_open = secret || next,
     };
+    segmo_free(sync);
     segmo_free(secret);
     segmo_free(next);
 }

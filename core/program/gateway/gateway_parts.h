@@ -15,6 +15,7 @@
 /* What the configuration says for the gateway itself; replaced whole when it changes. */
 typedef struct gateway_settings {
     int strict;
+    int sync_always; /* an answer waits for the disk itself */
     int64_t ready_max_age_ms;
     char *proxies;       /* addresses, separated by blanks, or NULL */
     char *export_source; /* an id */

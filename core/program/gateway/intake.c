@@ -165,6 +165,8 @@ static int place(struct tray *tray, segmo__slice message, struct placed *placed)
     }
     placed->len = out->len - placed->at;
     if (!is_new) {
+        /* Whoever sends it again may not have been told that it is on the disk itself. */
+        tray->in->wants_sync |= tray->in->gateway->settings.sync_always;
         tray->in->source->counts->duplicates++;
         page_note_duplicate(tray->in->gateway->page, tray->in->source, tray->stamp.received_ms,
                             text_of_placed(tray, placed));

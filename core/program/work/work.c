@@ -1,17 +1,23 @@
 /* The life of a worker process: one client for each destination, until a signal asks it to stop. */
 #include "work.h"
 
+#include "base/clock.h"
+#include "base/json.h"
+
 #include "service/journal.h"
 #include "service/listen.h"
+#include "service/prometheus.h"
 #include "support/command.h"
 #include "support/output.h"
 #include "support/setup.h"
 
+#include <stdio.h>
 #include <string.h>
 
-#define TURN_MS     100
-#define CONNECTIONS 64
-#define MEMORY      (4u << 20)
+#define TURN_MS       100
+#define LOOK_EVERY_MS 5000
+#define CONNECTIONS   64
+#define MEMORY        (4u << 20)
 
 const char *const work_destinations[WORK_DESTINATIONS] = {"segment", "moengage"};
 
@@ -51,6 +57,48 @@ static void drain_reports(struct work *work)
             segmo_report_free(report);
             report = NULL;
         }
+}
+
+/* ---- Kafka's troubles ---- */
+
+static void log_trouble(const char *destination, const char *reason)
+{
+    segmo__buf members;
+
+    segmo__buf_init(&members, 1024);
+    segmo__buf_addf(&members, ",\"destination\":\"%s\",\"reason\":", destination);
+    segmo__json_put_text(&members, reason);
+    segmo__buf_add_char(&members, '\0');
+    journal("warning", "kafka_trouble", members.failed ? NULL : members.data);
+    segmo__buf_free(&members);
+}
+
+/* An outage goes by without anybody's doing, but who starts a worker with a wrong address would wait
+ * for ever without a word. */
+static void tell_trouble(struct work *work, int at)
+{
+    segmo__json *stats = prometheus_stats(work->clients[at]);
+    const segmo__json *failure = segmo__json_get(
+        segmo__json_get(segmo__json_get(stats, "destinations"), "kafka"), "last_failure");
+    const char *when = segmo__json_string(segmo__json_get(failure, "at"));
+
+    if (when && strcmp(when, work->told[at]) != 0) {
+        snprintf(work->told[at], sizeof work->told[at], "%s", when);
+        log_trouble(work_destinations[at], segmo__json_string(segmo__json_get(failure, "reason")));
+    }
+    segmo__json_free(stats);
+}
+
+static void tell_troubles(struct work *work)
+{
+    int64_t now_ms = segmo__clock_mono_ms();
+
+    if (now_ms - work->looked_ms < LOOK_EVERY_MS)
+        return;
+    work->looked_ms = now_ms;
+    for (int i = 0; i < WORK_DESTINATIONS; i++)
+        if (work->clients[i])
+            tell_trouble(work, i);
 }
 
 /* ---- start ---- */
@@ -155,6 +203,7 @@ static void turn(struct work *work)
     http_server_turn(work->server, TURN_MS);
     reload_if_asked(work);
     drain_reports(work);
+    tell_troubles(work);
 }
 
 /* ---- stop ---- */

@@ -8,6 +8,7 @@
 #include "support/args.h"
 
 #define WORK_DESTINATIONS 2
+#define WORK_TIME_LEN     32
 
 struct work {
     segmo_config *config;
@@ -15,6 +16,8 @@ struct work {
     http_server *server;
     struct signals signals;
     int64_t ready_max_age_ms;
+    int64_t looked_ms;                           /* when Kafka's troubles were looked for */
+    char told[WORK_DESTINATIONS][WORK_TIME_LEN]; /* when the last one was that the log has */
 };
 
 extern const char *const work_destinations[WORK_DESTINATIONS]; /* "segment", "moengage" */

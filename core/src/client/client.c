@@ -368,6 +368,7 @@ int segmo__client_stop(segmo_client *client, int64_t deadline_ms, segmo_error **
 {
     int open = SEGMO__CLIENT_OPEN;
     int status = SEGMO_OK;
+    segmo__worker *worker;
 
     if (atomic_load(&client->generation) != segmo__fork_generation())
         status = be_born_in_child(client, err);
@@ -375,7 +376,10 @@ int segmo__client_stop(segmo_client *client, int64_t deadline_ms, segmo_error **
         return status;
     if (!atomic_compare_exchange_strong(&client->state, &open, SEGMO__CLIENT_CLOSING))
         return fail_closed(err);
-    status = segmo__client_flush(client, segmo__client_mark(client), deadline_ms, err);
+    worker = atomic_load(&client->worker);
+    if (worker)
+        status =
+            segmo__worker_flush_and_leave(worker, segmo__client_mark(client), deadline_ms, err);
     if (others_have_left(client, segmo__clock_mono_ms() + LEAVE_WAIT_MS)) {
         pthread_mutex_lock(&client->lock);
         close_parts(client);

@@ -415,16 +415,11 @@ static int is_through(const segmo__worker *worker, const segmo__spool_mark *mark
     return segmo__spool_passed(worker->client->spool, mark);
 }
 
-int segmo__worker_flush(segmo__worker *worker, segmo__spool_mark mark, int64_t deadline_ms,
-                        segmo_error **err)
+static int flush(segmo__worker *worker, segmo__spool_mark mark, int64_t deadline_ms,
+                 int called_by_close, segmo_error **err)
 {
-    int called_by_close = atomic_load(&worker->client->state) != SEGMO__CLIENT_OPEN;
     int passed;
 
-    if (called_by_close)
-        atomic_store(&worker->leave_by_ms, deadline_ms > 0 ? deadline_ms : 1);
-    if (called_by_close && worker->shop.intake)
-        deadline_ms += LEAVE_MS;
     atomic_fetch_add(&worker->flushers, 1);
     segmo__http_wake(worker->shop.http);
     pthread_mutex_lock(&worker->lock);
@@ -437,6 +432,21 @@ int segmo__worker_flush(segmo__worker *worker, segmo__spool_mark mark, int64_t d
         return SEGMO_OK;
     return segmo__fail(err, SEGMO_ERR_TIMEOUT, NULL,
                        "messages are still pending; they stay in the spool and go on being sent");
+}
+
+int segmo__worker_flush(segmo__worker *worker, segmo__spool_mark mark, int64_t deadline_ms,
+                        segmo_error **err)
+{
+    return flush(worker, mark, deadline_ms, 0, err);
+}
+
+int segmo__worker_flush_and_leave(segmo__worker *worker, segmo__spool_mark mark,
+                                  int64_t deadline_ms, segmo_error **err)
+{
+    atomic_store(&worker->leave_by_ms, deadline_ms > 0 ? deadline_ms : 1);
+    if (worker->shop.intake)
+        deadline_ms += LEAVE_MS;
+    return flush(worker, mark, deadline_ms, 1, err);
 }
 
 void segmo__worker_wake_flushers(segmo__worker *worker)

@@ -18,6 +18,9 @@ void segmo__worker_wake(segmo__worker *worker); /* to look at the settings. Any 
  * SEGMO_ERR_TIMEOUT. */
 int segmo__worker_flush(segmo__worker *worker, segmo__spool_mark mark, int64_t deadline_ms,
                         segmo_error **err);
+/* The same for the one call that closes the client; a worker of Kafka leaves its group. */
+int segmo__worker_flush_and_leave(segmo__worker *worker, segmo__spool_mark mark,
+                                  int64_t deadline_ms, segmo_error **err);
 
 void segmo__worker_wake_flushers(
     segmo__worker *worker); /* ends their waits once the client is closing */
