@@ -42,7 +42,7 @@ static int look_at(struct look *look, segmo__destination destination, segmo_erro
     segmo__kafka_options options = {.settings = look->settings->row,
                                     .setting_count = look->settings->count};
     int64_t left_ms = look->until_ms - segmo__clock_mono_ms();
-    segmo__kafka_standing standing;
+    segmo__kafka_standing standing = {0};
     segmo__buf group;
     int status;
 
