@@ -113,6 +113,13 @@ def test_without_brokers_the_program_still_tells_of_the_spool(segmo, tmp_path):
     assert "kafka.bootstrap.servers" in ran.stderr
 
 
+def test_a_worker_that_reaches_no_broker_says_so(start_segmo, tmp_path):
+    worker = start_segmo("work", "--listen", "127.0.0.1:0", "--set", "segment.write_key=WK1", "--set", "spool.dir=%s" % tmp_path,
+                         "--set", "kafka.bootstrap.servers=127.0.0.1:1")
+    said = json.loads(worker.wait_for_line(r'.*"event":"kafka_trouble".*')[0])
+    assert (said["level"], said["destination"]) == ("warning", "segment") and said["reason"]
+
+
 def test_a_worker_accepts_no_message_by_itself(start_worker):
     worker = start_worker()
     answer = worker.put(message(0, "u"))

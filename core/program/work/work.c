@@ -73,8 +73,8 @@ static void log_trouble(const char *destination, const char *reason)
     segmo__buf_free(&members);
 }
 
-/* An outage goes by without anybody's doing, but who starts a worker with a wrong address would wait
- * for ever without a word. */
+/* An outage goes by without anybody's doing, but who starts a worker with a wrong address would
+ * wait for ever without a word. */
 static void tell_trouble(struct work *work, int at)
 {
     segmo__json *stats = prometheus_stats(work->clients[at]);
