@@ -14,8 +14,8 @@ int segmo__read_again_init(read_again *again)
     *again = (read_again){0};
     for (unsigned i = 0; i < READ_HANDLES; i++)
         again->handles[i].handle.fd = -1;
-    segmo__buf_init(&again->record, SEGMO__RECORD_HEADER + SEGMO__SEGMENT_MAX_PAYLOAD);
-    return segmo__buf_reserve(&again->record, again->record.max); /* so that it never moves */
+    again->record = segmo__alloc(SEGMO__RECORD_HEADER + SEGMO__SEGMENT_MAX_PAYLOAD);
+    return again->record != NULL;
 }
 
 void segmo__read_again_fork_child(read_again *again)
@@ -32,7 +32,7 @@ void segmo__read_again_free(read_again *again)
         segmo__file_close(&again->handles[i].handle);
     for (unsigned i = 0; i < READ_WINDOWS; i++)
         segmo__free(again->windows[i].bytes);
-    segmo__buf_free(&again->record);
+    segmo__free(again->record);
 }
 
 void segmo__read_again_let_go(read_again *again, const spool_file *file)
@@ -149,11 +149,8 @@ static int find_bytes(read_again *again, spool_file *file, uint32_t at, uint32_t
         *out = window->bytes + (at - start);
         return 0;
     }
-    segmo__buf_clear(&again->record);
-    *out = segmo__buf_extend(&again->record, len);
-    if (!*out)
-        return -ENOMEM;
-    got = segmo__read_again_copy(again, file, NULL, at, again->record.data, len);
+    *out = again->record;
+    got = segmo__read_again_copy(again, file, NULL, at, again->record, len);
     return got < 0 ? (int)got : (uint32_t)got < len ? -EIO : 0;
 }
 

@@ -108,7 +108,7 @@ typedef struct read_again {
     read_handle handles[READ_HANDLES];
     unsigned next_handle;
     read_window windows[READ_WINDOWS];
-    segmo__buf record; /* one that lies in two windows */
+    char *record; /* one that lies in two windows */
 } read_again;
 
 int segmo__read_again_init(read_again *again); /* 0: no memory */
