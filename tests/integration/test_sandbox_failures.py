@@ -127,6 +127,21 @@ def raw_request(sandbox, body, length=None):
             got += part
 
 
+def test_a_script_that_comes_between_head_and_body_holds_for_the_request(sandbox):
+    body = json.dumps({"batch": [numbered(1)]})
+    connection = http.client.HTTPConnection(sandbox.host, sandbox.port, timeout=20)
+    connection.putrequest("POST", "/v1/batch")
+    for name, value in dict(WRITER, **{"Content-Length": str(len(body))}).items():
+        connection.putheader(name, value)
+    connection.endheaders()
+    connection.send(body[:10].encode())
+    time.sleep(0.2)  # its head is read
+    sandbox.script({"status": 413, "match": "Lamp"})
+    connection.send(body[10:].encode())
+    assert connection.getresponse().status == 413
+    connection.close()
+
+
 def test_a_request_is_reset_before_its_body_is_complete(sandbox):
     sandbox.script({"reset_after_bytes": 100, "times": 1})
     got, end = raw_request(sandbox, b"x" * 150, length=100000)

@@ -231,7 +231,8 @@ int sandbox_script_add(sandbox_script *script, int status, double share, int64_t
 
 static int fires(struct sandbox_cues *cues, sandbox_rule *rule)
 {
-    if (rule->times_left == 0 || cues->seen <= (uint64_t)rule->after)
+    /* A request that was under way when the script came has not been counted. */
+    if (rule->times_left == 0 || (rule->after > 0 && cues->seen <= (uint64_t)rule->after))
         return 0;
     if (rule->share < 1 && roll(cues) >= rule->share)
         return 0;
