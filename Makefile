@@ -148,16 +148,17 @@ bench-kafka: ## figures of producer and workers, on a real cluster
 
 check: check-units ## the rest of the suite under sanitizers, generated files, ABI, analyzers (long)
 	@$(MAKE) products host-programs
-	@$(MAKE) CONFIG=asan products host-programs
+	@$(MAKE) CONFIG=asan products host-programs test-programs
 	@$(MAKE) CONFIG=tsan products host-programs
-	$(SUITE) make:lint make:check-generated make:abi make:analyze make:reproducible integration:asan others:asan integration:tsan others:tsan
+	$(SUITE) make:lint make:check-generated make:abi make:analyze make:reproducible unit:asan integration:asan others:asan \
+	    integration:tsan others:tsan
 
-check-units: ## the unit tests under ASan, UBSan, TSan and valgrind, the kept fuzz inputs under ASan (in CI)
+check-units: ## the unit tests under TSan and valgrind, the kept fuzz inputs under ASan and UBSan (in CI)
 	$(PACKAGES) build run python test check
 	@$(MAKE) CONFIG=test test-programs
-	@$(MAKE) CONFIG=asan test-programs fuzz-programs
+	@$(MAKE) CONFIG=asan fuzz-programs
 	@$(MAKE) CONFIG=tsan test-programs
-	$(SUITE) unit:asan+unit:tsan replay:asan+valgrind:test
+	$(SUITE) unit:tsan replay:asan+valgrind:test
 
 fuzz: ## each fuzz target for FUZZ_SECONDS (60); what ends one is kept in build/fuzz/crashes
 	$(PACKAGES) build fuzz

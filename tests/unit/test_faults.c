@@ -291,6 +291,20 @@ static const fault_scenario *find_scenario(const char *name)
     return NULL;
 }
 
+/* gcc 12's address sanitizer does not let go of its allocator's locks in a forked child: when a
+ * thread of the parent held one, the child waits for it for ever. */
+static int is_left_out(size_t scenario)
+{
+#ifdef __SANITIZE_ADDRESS__
+    if (strcmp(fault_scenarios[scenario].name, "fork_in_the_middle") == 0) {
+        puts("not run: fork_in_the_middle (the address sanitizer's allocator does not survive it)");
+        return 1;
+    }
+#endif
+    (void)scenario;
+    return 0;
+}
+
 static void no_fault_costs_an_accepted_message_or_the_process(void **state)
 {
     const char *one = getenv("FAULT"), *named = getenv("FAULT_SCENARIO");
@@ -306,7 +320,7 @@ static void no_fault_costs_an_accepted_message_or_the_process(void **state)
         return;
     }
     for (size_t i = 0; i < fault_scenario_count; i++)
-        if (!named || strcmp(named, fault_scenarios[i].name) == 0)
+        if ((!named || strcmp(named, fault_scenarios[i].name) == 0) && !is_left_out(i))
             fail_all_of(&fault_scenarios[i]);
     print_message("%u runs of %zu scenarios with %u points where they can fail\n", runs,
                   named ? (size_t)1 : fault_scenario_count, points_seen);
