@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "gateway_parts.h"
 #include "gauge.h"
+#include "service/client_stats.h"
 #include "service/prometheus.h"
 
 #include <stdio.h>
@@ -17,7 +18,7 @@ void health_live(struct gateway *gateway, http_answer *answer)
 
 void health_ready(struct gateway *gateway, http_answer *answer)
 {
-    segmo__json *stats = prometheus_stats(gateway->client);
+    segmo__json *stats = client_stats(gateway->client);
     int disk_full = segmo__json_bool(segmo__json_get(segmo__json_get(stats, "spool"), "disk_full"),
                                      stats == NULL);
     int64_t age_ms = gauge_age_ms(gateway->gauge);
@@ -247,7 +248,7 @@ static void put_server(segmo__buf *out, const struct gateway *gateway)
 
 void metrics_serve(struct gateway *gateway, http_answer *answer)
 {
-    segmo__json *stats = prometheus_stats(gateway->client);
+    segmo__json *stats = client_stats(gateway->client);
     segmo__buf *out = &answer->body;
 
     reports_drain(gateway);

@@ -33,26 +33,31 @@ void journal(const char *level, const char *event, const char *members)
     segmo__buf_free(&line);
 }
 
-void journal_words(const char *level, const char *event, const char *words)
+/* One member, whose value is JSON already. */
+static void journal_member(const char *level, const char *event, const char *name,
+                           segmo__slice value)
 {
     segmo__buf members;
 
     segmo__buf_init(&members, LINE_MAX);
-    segmo__buf_add_lit(&members, ",\"message\":");
-    segmo__json_put_text(&members, words);
+    segmo__buf_addf(&members, ",\"%s\":", name);
+    segmo__buf_add_slice(&members, value);
     segmo__buf_add_char(&members, '\0');
     journal(level, event, members.failed ? NULL : members.data);
     segmo__buf_free(&members);
 }
 
+void journal_words(const char *level, const char *event, const char *words)
+{
+    segmo__buf text;
+
+    segmo__buf_init(&text, LINE_MAX);
+    segmo__json_put_text(&text, words);
+    journal_member(level, event, "message", segmo__buf_slice(&text));
+    segmo__buf_free(&text);
+}
+
 void journal_report(const char *level, const char *event, segmo__slice report)
 {
-    segmo__buf members;
-
-    segmo__buf_init(&members, LINE_MAX);
-    segmo__buf_add_lit(&members, ",\"report\":");
-    segmo__buf_add_slice(&members, report);
-    segmo__buf_add_char(&members, '\0');
-    journal(level, event, members.failed ? NULL : members.data);
-    segmo__buf_free(&members);
+    journal_member(level, event, "report", report);
 }

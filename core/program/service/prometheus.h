@@ -7,10 +7,6 @@
 #include "http_server.h"
 #include "segmo.h"
 
-/* What the client tells of itself (segmo_client_stats_json) as a tree, to free with
- * segmo__json_free(); NULL: there is no client, or memory ran out. */
-segmo__json *prometheus_stats(segmo_client *client);
-
 /* Sets the answer's type and says which release runs. */
 void prometheus_begin(http_answer *answer);
 void prometheus_family(segmo__buf *out, const char *name, const char *type, const char *help);

@@ -4,9 +4,9 @@
 #include "base/clock.h"
 #include "base/json.h"
 
+#include "service/client_stats.h"
 #include "service/journal.h"
 #include "service/listen.h"
-#include "service/prometheus.h"
 #include "support/command.h"
 #include "support/output.h"
 #include "support/setup.h"
@@ -77,7 +77,7 @@ static void log_trouble(const char *destination, const char *reason)
  * wait for ever without a word. */
 static void tell_trouble(struct work *work, int at)
 {
-    segmo__json *stats = prometheus_stats(work->clients[at]);
+    segmo__json *stats = client_stats(work->clients[at]);
     const segmo__json *failure = segmo__json_get(
         segmo__json_get(segmo__json_get(stats, "destinations"), "kafka"), "last_failure");
     const char *when = segmo__json_string(segmo__json_get(failure, "at"));

@@ -1,4 +1,5 @@
 /* Health, readiness, and the counts as Prometheus reads them. */
+#include "service/client_stats.h"
 #include "service/http_answer.h"
 #include "service/prometheus.h"
 #include "work.h"
@@ -22,7 +23,7 @@ static double number_in(const segmo__json *node, const char *name)
 /* 0 after having said why it is not. */
 static int is_ready(const struct work *work, int at, http_answer *answer)
 {
-    segmo__json *stats = prometheus_stats(work->clients[at]);
+    segmo__json *stats = client_stats(work->clients[at]);
     const char *paused =
         segmo__json_string(segmo__json_get(destination_in(stats, "kafka"), "paused_for"));
     double age_ms = number_in(segmo__json_get(stats, "worker"), "oldest_ms");
@@ -117,7 +118,7 @@ static void serve_metrics(struct work *work, http_answer *answer)
     segmo__buf *out = &answer->body;
 
     for (int i = 0; i < WORK_DESTINATIONS; i++)
-        stats[i] = prometheus_stats(work->clients[i]);
+        stats[i] = client_stats(work->clients[i]);
     prometheus_begin(answer);
     for (size_t i = 0; i < sizeof families / sizeof families[0]; i++)
         put_family(out, &families[i], stats);
